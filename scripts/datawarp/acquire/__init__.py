@@ -1,0 +1,1 @@
+"""HTTP, landing pages and the content-addressed store of downloads."""

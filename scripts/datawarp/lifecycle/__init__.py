@@ -1,0 +1,1 @@
+"""Refresh, archive, cleanup, retention, sync, backup."""

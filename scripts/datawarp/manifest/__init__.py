@@ -1,0 +1,1 @@
+"""The manifest format: models, reading, writing, differences, state."""

@@ -1,0 +1,1 @@
+"""Status, assessment, alerts, scheduling, and how a workflow job is run."""

@@ -1,0 +1,1 @@
+"""Parquet, metadata and the catalogue."""

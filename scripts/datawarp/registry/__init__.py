@@ -1,0 +1,1 @@
+"""Publications, units, periods, and the models of the configuration."""

@@ -1,0 +1,145 @@
+"""Models of the registry and of the configuration: the one place where their keys are defined.
+
+The JSON Schemas under ``config/schemas/`` and the reference pages are generated from these models.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from datawarp.registry.periods import Period, parse_period
+
+PUBLICATION_CODE = re.compile(r"[a-z][a-z0-9_]*")
+
+Frequency = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "annual", "adhoc"]
+ContractMode = Literal["evolve", "freeze", "discard"]
+
+
+class Model(BaseModel):
+    """Base of all configuration models: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSelection(Model):
+    """Which of a release's files are data, as shell patterns on their file names."""
+
+    include: list[str] = Field(default=["*"], description="Patterns of file names to take.")
+    exclude: list[str] = Field(default=[], description="Patterns of file names to leave out.")
+
+
+class SheetOverride(Model):
+    """A person's word on one sheet, which overrules detection. Rows are 1-based sheet rows."""
+
+    enabled: bool | None = Field(default=None, description="False leaves the sheet out; True makes it data.")
+    header_rows: tuple[int, int] | None = Field(default=None, description="First and last header row.")
+    data_rows: tuple[int, int] | None = Field(default=None, description="First and last body row.")
+    columns: tuple[str, str] | None = Field(default=None, description="First and last column letter.")
+    wide: bool | None = Field(default=None, description="Whether periods in columns are stored long.")
+    types: dict[str, Literal["integer", "numeric", "text", "date", "timestamp", "boolean"]] = Field(
+        default={}, description="Type by column letter."
+    )
+
+
+class RowBounds(Model):
+    """How far a period's row count may move from the period before it."""
+
+    max_change: float = Field(default=0.5, ge=0, description="Largest relative change allowed; 0.5 is ±50 %.")
+    min_rows: int = Field(default=1, ge=0, description="Fewest rows that a table may have.")
+
+
+class Contract(Model):
+    """What a publication's releases may change without a person's word."""
+
+    tables: ContractMode = Field(default="evolve", description="New tables: add, refuse, or leave out.")
+    columns: ContractMode = Field(default="evolve", description="New columns: add, refuse, or leave out.")
+    types: Literal["widen", "evolve", "freeze", "discard"] = Field(
+        default="widen",
+        description="Type changes: widen (= evolve), refuse the load, or keep the misfit in the marker column.",
+    )
+    rows: RowBounds = Field(default=RowBounds(), description="Bounds on row counts.")
+
+
+Period_ = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+
+
+class Release(Model):
+    """One period of a publication and where its files are."""
+
+    period: Period_ = Field(description="Period code such as aug25, 2025-08, q1-2526, fy2526, 2025-w42.")
+    url: str = Field(min_length=1, description="Landing page, direct file, local file or local folder.")
+    sheets: dict[str, SheetOverride] = Field(default={}, description="Overrides for this release alone.")
+
+    @field_validator("period", mode="before")
+    @classmethod
+    def _number_is_a_year(cls, value: Any) -> Any:
+        # YAML reads `period: 2025` as a number and `2025-08-31` as a date.
+        return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
+
+
+class PublicationSettings(Model):
+    """All that is said of a publication apart from its releases."""
+
+    name: str = Field(min_length=1, description="Title of the publication as its publisher writes it.")
+    publisher: str = Field(default="", description="Organisation that publishes it.")
+    frequency: Frequency = Field(default="adhoc", description="How often a new release is expected.")
+    landing_page: str | None = Field(default=None, description="Page that lists the releases.")
+    licence: str = Field(default="", description="Licence of the data, such as OGL-UK-3.0.")
+    reference_manifest: str | None = Field(
+        default=None, description="Enriched manifest whose names later periods are matched to."
+    )
+    files: FileSelection = Field(default=FileSelection(), description="Which files of a release are data.")
+    sheets: dict[str, SheetOverride] = Field(default={}, description="Overrides by sheet name, for all releases.")
+    contract: Contract = Field(default=Contract(), description="What releases may change.")
+    review: Literal["split", "hold"] = Field(
+        default="split",
+        description="A table whose match is in doubt: load it as a source of its own, or hold the unit back.",
+    )
+    discover: str | None = Field(
+        default=None, description="Regular expression that release links on the landing page match."
+    )
+
+
+class Publication(PublicationSettings):
+    """A publication as written in ``config/publications.yaml``."""
+
+    urls: list[Release] = Field(default=[], description="The releases, in any order.")
+
+
+class Unit(Model):
+    """One publication and one period: what a job of the workflow works on.
+
+    ``url`` is absolute: an http(s) address, or a path on this machine. A job gets its unit as a
+    plain dictionary (``model_dump(mode="json")``) in the rule's params.
+    """
+
+    publication: str
+    period: str
+    url: str
+    settings: PublicationSettings
+
+    @property
+    def name(self) -> str:
+        """``<publication>_<period>``."""
+        return f"{self.publication}_{self.period}"
+
+    @cached_property
+    def when(self) -> Period:
+        """The parsed period."""
+        return parse_period(self.period)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the release is a file or folder on this machine."""
+        return not re.match(r"https?://", self.url, re.I)
+
+
+def split_unit_name(name: str) -> tuple[str, str]:
+    """``adhd_aug25`` → (``adhd``, ``aug25``)."""
+    publication, _, period = name.rpartition("_")
+    return publication, period

@@ -1,0 +1,124 @@
+"""Where everything lies under the folder of a run. The only module that spells these paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datawarp.registry.models import split_unit_name
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files and folders of one installation, all under ``root`` (``--directory`` of the run).
+
+    Methods that take ``unit`` take a unit's name, ``<publication>_<period>``.
+    """
+
+    root: Path
+
+    @classmethod
+    def here(cls) -> Paths:
+        """The installation in the current folder, which is where Snakemake runs its jobs."""
+        return cls(Path.cwd())
+
+    # downloads
+    @property
+    def store(self) -> Path:
+        return self.root / "downloads" / "store"
+
+    @property
+    def download_index(self) -> Path:
+        return self.root / "downloads" / "index.json"
+
+    def download_receipt(self, unit: str) -> Path:
+        return self.root / "downloads" / "receipts" / split_unit_name(unit)[0] / f"{unit}.json"
+
+    # manifests
+    def pending_manifest(self, unit: str) -> Path:
+        return self.root / "manifests" / "pending" / split_unit_name(unit)[0] / f"{unit}.yaml"
+
+    def enriched_manifest(self, unit: str) -> Path:
+        return self.root / "manifests" / "active" / split_unit_name(unit)[0] / f"{unit}.enriched.yaml"
+
+    def loaded_marker(self, unit: str) -> Path:
+        return self.root / "manifests" / "active" / split_unit_name(unit)[0] / f"{unit}.loaded"
+
+    def review(self, unit: str) -> Path:
+        return self.root / "manifests" / "review" / f"{unit}.yaml"
+
+    @property
+    def reference_manifests(self) -> Path:
+        return self.root / "manifests" / "reference"
+
+    # output
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    def export_receipt(self, unit: str) -> Path:
+        return self.output / "receipts" / split_unit_name(unit)[0] / f"{unit}.json"
+
+    def parquet_source(self, source_code: str) -> Path:
+        return self.output / "parquet" / source_code
+
+    def parquet(self, source_code: str, canonical_period: str, unit: str) -> Path:
+        return self.parquet_source(source_code) / f"period={canonical_period}" / f"{unit}.parquet"
+
+    def source_metadata(self, source_code: str) -> Path:
+        return self.output / "metadata" / f"{source_code}.md"
+
+    @property
+    def catalog(self) -> Path:
+        return self.output / "catalog.parquet"
+
+    @property
+    def datapackage(self) -> Path:
+        return self.output / "datapackage.json"
+
+    @property
+    def versions(self) -> Path:
+        return self.output / ".versions"
+
+    @property
+    def status_page(self) -> Path:
+        return self.output / "status.html"
+
+    def preview_page(self, unit: str) -> Path:
+        return self.output / "preview" / f"{unit}.html"
+
+    @property
+    def archive(self) -> Path:
+        return self.root / "archive"
+
+    # what the workflow keeps for itself
+    @property
+    def private(self) -> Path:
+        return self.root / ".datawarp"
+
+    @property
+    def postgres(self) -> Path:
+        return self.private / "postgres"
+
+    @property
+    def run_record(self) -> Path:
+        """What the running workflow set out to do: its id and its pending units."""
+        return self.private / "run.json"
+
+    def typed_tables(self, unit: str) -> Path:
+        """Tables as the draft stage typed them, one Arrow file each; gone once exported."""
+        return self.private / "tables" / unit
+
+    def failure(self, unit: str) -> Path:
+        """Why a unit's last job failed; gone once a stage of that unit ends well."""
+        return self.private / "failures" / f"{unit}.json"
+
+    def refresh_stamps(self, unit: str) -> Path:
+        return self.private / "refresh" / unit
+
+    def log(self, stage: str, unit: str) -> Path:
+        return self.root / "logs" / stage / f"{unit}.log"
+
+    def relative(self, path: Path) -> str:
+        """``path`` relative to the root, with forward slashes, as receipts and manifests write it."""
+        return path.relative_to(self.root).as_posix()

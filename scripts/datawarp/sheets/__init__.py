@@ -1,0 +1,1 @@
+"""Bytes to grids to tables: reading, table detection, typing."""

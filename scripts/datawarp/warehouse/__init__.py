@@ -1,0 +1,1 @@
+"""PostgreSQL: schema, load, drift, integrity and the embedded server."""
