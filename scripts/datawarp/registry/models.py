@@ -88,6 +88,9 @@ class PublicationSettings(Model):
     name: str = Field(min_length=1, description="Title of the publication as its publisher writes it.")
     publisher: str = Field(default="", description="Organisation that publishes it.")
     frequency: Frequency = Field(default="adhoc", description="How often a new release is expected.")
+    lag_days: int | None = Field(
+        default=None, ge=0, description="Days after a period's end by which its release is usually out."
+    )
     landing_page: str | None = Field(default=None, description="Page that lists the releases.")
     licence: str = Field(default="", description="Licence of the data, such as OGL-UK-3.0.")
     reference_manifest: str | None = Field(

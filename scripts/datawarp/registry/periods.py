@@ -70,14 +70,20 @@ def week_period(code: str, year: int, week: int) -> Period:
     return Period(code, f"{year:04d}-W{week:02d}", "week", monday, monday + timedelta(days=6))
 
 
+def full_year(two_digits: str) -> int:
+    """``25`` → 2025 and ``98`` → 1998, with the turn at 69 as POSIX has it."""
+    year = int(two_digits)
+    return 1900 + year if year >= 69 else 2000 + year
+
+
 def _two_digit_years(first: str, second: str) -> int:
     if (int(first) + 1) % 100 != int(second):
         raise ValueError(f"{first}{second} are not two consecutive years")
-    return 2000 + int(first)
+    return full_year(first)
 
 
 def _month_name(code: str, m: re.Match[str]) -> Period:
-    return month_period(code, 2000 + int(m[2]), MONTHS.index(m[1]) + 1)
+    return month_period(code, full_year(m[2]), MONTHS.index(m[1]) + 1)
 
 
 def _month_number(code: str, m: re.Match[str]) -> Period:
