@@ -22,6 +22,28 @@ class HttpSettings(Model):
     max_unpacked_bytes: int = Field(default=20_000_000_000, description="Most bytes an archive may unpack to.")
 
 
+class AlertSettings(Model):
+    """Who hears of a unit that fails or recovers.
+
+    The addresses of the channels hold secrets and come from the environment: ``DATAWARP_WEBHOOK_URL``
+    (Slack's format) and ``DATAWARP_SMTP_URL`` (``smtp://user:password@host:587``, ``smtps://`` for TLS from the start).
+    """
+
+    mail_from: str = Field(default="datawarp@localhost", description="Sender of the mails.")
+    mail_to: list[str] = Field(default=[], description="Who gets a mail.")
+    timeout: float = Field(default=15, gt=0, description="Seconds that a channel may take.")
+
+
+class BackfillSettings(Model):
+    """Limits of a large run."""
+
+    max_units: int | None = Field(default=None, ge=1, description="Most units that one run takes on.")
+    failure_threshold: float = Field(
+        default=0.1, gt=0, le=1, description="Share of a run's units that may fail before the run is stopped."
+    )
+    min_failures: int = Field(default=5, ge=1, description="Failures below which a run is never stopped.")
+
+
 class Settings(Model):
     """The whole configuration. Every value has a default; command-line ``--config`` overrules.
 
@@ -32,3 +54,5 @@ class Settings(Model):
         default="config/publications.yaml", description="The registry, relative to the run's folder."
     )
     http: HttpSettings = HttpSettings()
+    alerts: AlertSettings = AlertSettings()
+    backfill: BackfillSettings = BackfillSettings()
