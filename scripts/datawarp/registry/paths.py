@@ -91,6 +91,24 @@ class Paths:
     def archive(self) -> Path:
         return self.root / "archive"
 
+    @property
+    def backups(self) -> Path:
+        return self.archive / "backups"
+
+    def archived_record(self, unit: str) -> Path:
+        """Says that a unit is archived and where its files are; a unit that has one is not pending."""
+        return self.root / "manifests" / "archived" / split_unit_name(unit)[0] / f"{unit}.json"
+
+    # what is known of the bucket
+    @property
+    def sync_state(self) -> Path:
+        return self.root / ".sync" / "sync_state.json"
+
+    @property
+    def sync_uploads(self) -> Path:
+        """Large uploads under way, one file each."""
+        return self.root / ".sync" / "uploads"
+
     # what the workflow keeps for itself
     @property
     def private(self) -> Path:
