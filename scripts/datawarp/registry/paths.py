@@ -131,6 +131,10 @@ class Paths:
         """Why a unit's last job failed; gone once a stage of that unit ends well."""
         return self.private / "failures" / f"{unit}.json"
 
+    def working(self, unit: str) -> Path:
+        """That a job of the unit runs, or was killed; gone once it ends by itself."""
+        return self.private / "working" / f"{unit}.json"
+
     def refresh_stamps(self, unit: str) -> Path:
         return self.private / "refresh" / unit
 

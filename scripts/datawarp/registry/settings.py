@@ -53,6 +53,11 @@ class Settings(Model):
     publications: str = Field(
         default="config/publications.yaml", description="The registry, relative to the run's folder."
     )
+    full_dag: bool = Field(
+        default=False, description="Let Snakemake itself look at every unit; `all` else lists the pending ones."
+    )
+    replay: bool = Field(default=False, description="A refresh works on the retained downloads, without the network.")
+    reason: str = Field(default="", description="Why a refresh is asked for; kept in tbl_refresh_events.")
     http: HttpSettings = HttpSettings()
     alerts: AlertSettings = AlertSettings()
     backfill: BackfillSettings = BackfillSettings()

@@ -1,0 +1,132 @@
+"""What surrounds the work of every job: its log, its failure record, its exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from datawarp.errors import DatawarpError
+from datawarp.operations import failures
+from datawarp.operations.configuration import settings_from
+from datawarp.registry.models import Unit
+from datawarp.registry.paths import Paths
+from datawarp.registry.settings import Settings
+
+logger = logging.getLogger("datawarp")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a rule's script works with."""
+
+    snakemake: Any
+    name: str
+    paths: Paths
+    log: Path
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The unit in the rule's params."""
+        return Unit.model_validate(self.snakemake.params.unit)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration that Snakemake put together."""
+        return settings_from(self.snakemake.config)
+
+
+@contextmanager
+def stage(snakemake: Any, name: str) -> Iterator[Job]:
+    """Run the block as the job of stage (or rule) ``name``.
+
+    Takes the ``snakemake`` object of a script. Messages of the library's loggers go to the rule's log
+    file. A :class:`DatawarpError` ends the process with status 1 after one clear text on the terminal,
+    in the log and in the unit's failure record; any other exception keeps its traceback in the log.
+    """
+    paths = Paths.here()
+    log = Path(snakemake.log[0])
+    subject = _subject(snakemake, name)
+    job = Job(snakemake, name, paths, log)
+    with _logging_to(log):
+        began = time.monotonic()
+        failures.begin(subject, name, paths)
+        try:
+            yield job
+        except DatawarpError as problem:
+            logger.error("%s", problem)
+            _report(subject, name, paths, log, problem)
+        except Exception as fault:
+            logger.error("%s", traceback.format_exc())
+            _report(
+                subject,
+                name,
+                paths,
+                log,
+                DatawarpError(
+                    f"the program failed: {type(fault).__name__}: {fault}",
+                    hint=f"the log {log} has the details; please report them",
+                ),
+                error=type(fault).__name__,
+            )
+        failures.succeed(subject, name, paths)
+        logger.info("%s of %s done in %.2f s", name, subject, time.monotonic() - began)
+
+
+def _subject(snakemake: Any, name: str) -> str:
+    """The unit's name, or ``_<rule>`` for a job that works on the whole installation."""
+    unit = snakemake.params.get("unit")
+    return f"{unit['publication']}_{unit['period']}" if unit else f"_{name}"
+
+
+def _report(
+    subject: str, name: str, paths: Paths, log: Path, problem: DatawarpError, error: str | None = None
+) -> None:
+    failure = failures.fail(
+        subject,
+        name,
+        paths,
+        str(log),
+        error or type(problem).__name__,
+        problem.message,
+        problem.where,
+        problem.hint,
+    )
+    sys.stderr.write(f"\n{headline(failure)}\n{indented(failure.text)}\n  log: {log}\n\n")
+    raise SystemExit(1)
+
+
+def headline(failure: failures.Failure) -> str:
+    """``adhd_aug25: load failed``, or ``catalogue failed``."""
+    return f"{failure.unit[1:]} failed" if failure.unit.startswith("_") else f"{failure.unit}: {failure.stage} failed"
+
+
+def indented(text: str) -> str:
+    """``text`` with every line moved in by two blanks."""
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+@contextmanager
+def _logging_to(log: Path) -> Iterator[None]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
