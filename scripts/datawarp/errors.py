@@ -38,6 +38,10 @@ class NotPublishedYet(AcquireError):
     """The address of a period answers 404: its publisher has not put it up yet."""
 
 
+class BrokenLink(AcquireError):
+    """A release's page links a data file that is not there: the publisher's fault, not a late release."""
+
+
 class SheetError(DatawarpError):
     """A data file cannot be read, or holds no table."""
 

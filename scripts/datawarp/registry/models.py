@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from datawarp.registry.periods import Period, parse_period
+from datawarp.errors import RegistryError
+from datawarp.registry.addresses import address_problem
+from datawarp.registry.periods import PERIOD_PATTERN, Period, parse_period
 
 PUBLICATION_CODE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -24,6 +27,11 @@ class Model(BaseModel):
     """Base of all configuration models: unknown keys are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _refused(problem: str, hint: str) -> PydanticCustomError:
+    """What a validator raises: ``registry.document`` tells problem and hint with the line."""
+    return PydanticCustomError("registry", "{problem}; {hint}", {"problem": problem, "hint": hint})
 
 
 class FileSelection(Model):
@@ -45,6 +53,17 @@ class SheetOverride(Model):
         default={}, description="Type by column letter."
     )
 
+    @model_validator(mode="after")
+    def _ranges_run_forward(self) -> Self:
+        for key in ("header_rows", "data_rows"):
+            rows = getattr(self, key)
+            if rows and not 1 <= rows[0] <= rows[1]:
+                raise _refused(f"{key} {list(rows)} is no range of sheet rows", "write [first, last], counted from 1")
+        for letters in (*(self.columns or ()), *self.types):
+            if not re.fullmatch("[A-Z]{1,3}", letters):
+                raise _refused(f"{letters!r} is not a column", "write its letters in capitals, such as A or AB")
+        return self
+
 
 class RowBounds(Model):
     """How far a period's row count may move from the period before it."""
@@ -65,14 +84,15 @@ class Contract(Model):
     rows: RowBounds = Field(default=RowBounds(), description="Bounds on row counts.")
 
 
-Period_ = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
-
-
 class Release(Model):
     """One period of a publication and where its files are."""
 
-    period: Period_ = Field(description="Period code such as aug25, 2025-08, q1-2526, fy2526, 2025-w42.")
-    url: str = Field(min_length=1, description="Landing page, direct file, local file or local folder.")
+    period: str = Field(
+        description="Period code such as aug25, 2025-08, q1-2526, fy2526, 2025-w42.",
+        json_schema_extra={"pattern": PERIOD_PATTERN},
+    )
+    url: str = Field(description="Landing page, direct file, local file or local folder.")
+    files: FileSelection | None = Field(default=None, description="Which of this release's files are data.")
     sheets: dict[str, SheetOverride] = Field(default={}, description="Overrides for this release alone.")
 
     @field_validator("period", mode="before")
@@ -80,6 +100,22 @@ class Release(Model):
     def _number_is_a_year(cls, value: Any) -> Any:
         # YAML reads `period: 2025` as a number and `2025-08-31` as a date.
         return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
+
+    @field_validator("period")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        try:
+            parse_period(value)
+        except RegistryError as problem:
+            raise _refused(problem.message, problem.hint or "") from None
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        if problem := address_problem(value):
+            raise _refused(*problem)
+        return value
 
 
 class PublicationSettings(Model):
@@ -106,6 +142,24 @@ class PublicationSettings(Model):
     discover: str | None = Field(
         default=None, description="Regular expression that release links on the landing page match."
     )
+
+    @field_validator("landing_page")
+    @classmethod
+    def _landing_page_is_on_the_web(cls, value: str | None) -> str | None:
+        if value is not None and (problem := address_problem(value, local=False)):
+            raise _refused(*problem)
+        return value
+
+    @field_validator("discover")
+    @classmethod
+    def _regular_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as problem:
+            raise _refused(
+                f"{value!r} is no regular expression: {problem}", "quote it with ' and escape . as \\."
+            ) from None
+        return value
 
 
 class Publication(PublicationSettings):

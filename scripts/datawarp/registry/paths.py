@@ -135,6 +135,10 @@ class Paths:
         """That a job of the unit runs, or was killed; gone once it ends by itself."""
         return self.private / "working" / f"{unit}.json"
 
+    def built(self, unit: str) -> Path:
+        """Which registry entry the unit was last built with."""
+        return self.private / "built" / f"{unit}.json"
+
     def refresh_stamps(self, unit: str) -> Path:
         return self.private / "refresh" / unit
 

@@ -122,6 +122,9 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Period]], ..
     (re.compile(r"(\d{4})-(\d\d)-(\d\d)"), _day),
 )
 
+PERIOD_PATTERN = "^(" + "|".join(pattern.pattern for pattern, _ in _FORMS) + ")$"
+"""All forms as one pattern, for editors; it does not know that a year may lack a week 53."""
+
 
 def parse_period(code: str) -> Period:
     """The period that ``code`` names; raises :class:`RegistryError` listing the accepted forms."""

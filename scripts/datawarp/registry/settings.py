@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from pydantic import Field
 
+from datawarp.errors import RegistryError
+from datawarp.registry.document import Document, Problem, did_you_mean, model_problems
 from datawarp.registry.models import Model
+
+COMMAND_OPTIONS = frozenset(
+    {"execute", "verbose", "skip", "older_than", "purge_db", "to", "delete_local", "strategy", "pub", "since", "until"}
+    | {"max_units", "write", "who", "backup"}
+)
+"""Options of single commands (``--config execute=true``): given on the command line, never in the file."""
 
 
 class HttpSettings(Model):
@@ -15,11 +27,16 @@ class HttpSettings(Model):
     )
     connect_timeout: float = Field(default=20, description="Seconds to wait for a connection.")
     read_timeout: float = Field(default=120, description="Seconds to wait for the next bytes.")
+    total_timeout: float = Field(default=3600, gt=0, description="Seconds that one file may take in all.")
     attempts: int = Field(default=5, ge=1, description="Tries per request, the first included.")
     backoff: float = Field(default=1.0, ge=0, description="Seconds before the second try; doubles each time.")
     max_wait: float = Field(default=120, description="Longest wait between tries, Retry-After included, seconds.")
-    max_bytes: int = Field(default=4_000_000_000, description="Largest file taken.")
-    max_unpacked_bytes: int = Field(default=20_000_000_000, description="Most bytes an archive may unpack to.")
+    host_delay: float = Field(
+        default=0.2, ge=0, description="Seconds between two requests to one host, over all jobs; not for this machine."
+    )
+    max_redirects: int = Field(default=10, ge=0, description="Redirects followed for one address.")
+    max_bytes: int = Field(default=4_000_000_000, gt=0, description="Largest file taken.")
+    max_unpacked_bytes: int = Field(default=20_000_000_000, gt=0, description="Most bytes an archive may unpack to.")
 
 
 class AlertSettings(Model):
@@ -61,3 +78,42 @@ class Settings(Model):
     http: HttpSettings = HttpSettings()
     alerts: AlertSettings = AlertSettings()
     backfill: BackfillSettings = BackfillSettings()
+
+
+def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The configuration in ``path`` (defaults alone without one), overruled by ``overrides``.
+
+    ``overrides`` is what ``--config`` gave, or Snakemake's whole ``config``; sections are joined key by
+    key. :data:`COMMAND_OPTIONS` among them are left to their commands. Raises one
+    :class:`RegistryError` with everything that is wrong.
+    """
+    document = Document.read(path) if path is not None else None
+    written = document.data if document else {}
+    settings, problems = model_problems(Settings, written)
+    if document and problems:
+        document.fail(problems)
+    given = {key: value for key, value in (overrides or {}).items() if key not in COMMAND_OPTIONS}
+    if not given and settings is not None:
+        return settings
+    settings, problems = model_problems(Settings, _joined(written, given))
+    if settings is None:
+        raise RegistryError(
+            "\n  ".join(_told(problem) for problem in problems),
+            where="--config",
+            hint="see docs/reference/configuration.md",
+        )
+    return settings
+
+
+def _told(problem: Problem) -> str:
+    key = str(problem.location[-1]) if problem.location else ""
+    hint = did_you_mean(key, [*Settings.model_fields, *sorted(COMMAND_OPTIONS)]) if problem.at_key else problem.hint
+    return f"{problem.message} ({hint})" if hint else problem.message
+
+
+def _joined(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    joined = dict(under)
+    for key, value in over.items():
+        below = joined.get(key)
+        joined[key] = _joined(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return joined
