@@ -1,0 +1,161 @@
+"""Which units have work to do, found by a few looks at each unit's files.
+
+Snakemake's own answer costs five jobs per unit in its graph: seconds for a thousand units. So `all`
+lists only the units found here, and Snakemake decides about those. What is found here may be more
+than what Snakemake then runs, never less; ``--config full_dag=true`` lists every unit instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datawarp.files import read_json, write_json
+from datawarp.operations.failures import STAGES, Failure, Working, failures, working
+from datawarp.operations.stamps import unfinished_refreshes
+from datawarp.registry.models import Unit
+from datawarp.registry.paths import Paths
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A unit with work to do, and why.
+
+    ``again`` asks for a refresh: the time stamps of the unit's files do not tell that they are stale.
+    """
+
+    unit: str
+    reason: str
+    again: bool = False
+
+
+def slice_of(unit: Unit) -> dict[str, Any]:
+    """The part of the registry that ``unit``'s jobs depend on, as the plain dictionary in their params.
+
+    Defaults are left out, so that a new key of a later DataWarp makes no unit stale; so is what only
+    `discover` looks at.
+    """
+    plain = unit.model_dump(mode="json", exclude_defaults=True, exclude={"settings": {"discover"}})
+    plain.setdefault("settings", {})
+    return plain
+
+
+def targets(unit: str, paths: Paths) -> dict[str, Path]:
+    """The file that each stage of ``unit`` makes, in the order of the stages."""
+    return {
+        "download": paths.download_receipt(unit),
+        "draft": paths.pending_manifest(unit),
+        "enrich": paths.enriched_manifest(unit),
+        "load": paths.loaded_marker(unit),
+        "export": paths.export_receipt(unit),
+    }
+
+
+def pending_units(units: Iterable[Unit], paths: Paths) -> dict[str, Pending]:
+    """The units that have work to do, by name, in the order given.
+
+    A unit with an archive record has none. Reads nothing but file times, one small record per unit,
+    and the lists of failures and refreshes.
+    """
+    trouble: Mapping[str, Failure] = failures(paths)
+    running: Mapping[str, Working] = working(paths)
+    unfinished = unfinished_refreshes(paths)
+    found: dict[str, Pending] = {}
+    for unit in units:
+        name = unit.name
+        if paths.archived_record(name).exists():
+            continue
+        item = (
+            _asked_again(name, unfinished, trouble.get(name), running.get(name), paths)
+            or _by_files(name, paths)
+            or _by_registry(unit, paths)
+        )
+        if item:
+            found[name] = item
+    return found
+
+
+def _asked_again(
+    name: str, unfinished: Mapping[str, str], failure: Failure | None, job: Working | None, paths: Paths
+) -> Pending | None:
+    if name in unfinished:
+        return Pending(name, f"its refresh {unfinished[name]} is not finished", again=True)
+    if failure and _left_standing(name, failure.stage, paths):
+        return Pending(name, f"{failure.stage} failed", again=True)
+    if job and not job.alive and _left_standing(name, job.stage, paths):
+        return Pending(name, f"{job.stage} was cut off", again=True)
+    return None
+
+
+def _left_standing(name: str, stage: str, paths: Paths) -> bool:
+    """Whether a failed stage's old output is there and would pass for its new one."""
+    return stage not in STAGES or targets(name, paths)[stage].exists()
+
+
+def _by_files(name: str, paths: Paths) -> Pending | None:
+    """A unit whose last file is missing, or with a file older than what it is made from.
+
+    A missing file in between is no reason: the unit is done, as Snakemake sees it too.
+    """
+    times = {stage: _mtime(path) for stage, path in targets(name, paths).items()}
+    if times["export"] is None:
+        begun = [stage for stage in STAGES if times[stage] is not None]
+        return Pending(name, f"{begun[-1]} is done, the rest is not" if begun else "new")
+    for before, after in zip(STAGES, STAGES[1:], strict=False):
+        made, source = times[after], times[before]
+        if made is not None and source is not None and source > made:
+            return Pending(name, f"the result of {before} is newer than that of {after}")
+    return None
+
+
+def _by_registry(unit: Unit, paths: Paths) -> Pending | None:
+    """A unit whose registry entry is not the one it was built with."""
+    built = _read(paths.built(unit.name))
+    if built is not None:
+        changed = built.get("entry") != entry_digest(slice_of(unit))
+    else:
+        receipt = _read(paths.download_receipt(unit.name))
+        changed = receipt is not None and receipt.get("url") != unit.url
+    return Pending(unit.name, "its entry in the registry has changed", again=True) if changed else None
+
+
+def entry_digest(entry: Mapping[str, Any]) -> str:
+    """A hash of a unit's slice of the registry."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def record_built(unit: str, entry: Mapping[str, Any], paths: Paths) -> None:
+    """Keep with which registry entry ``unit`` went through its last stage."""
+    write_json(paths.built(unit), {"unit": unit, "entry": entry_digest(entry)})
+
+
+def catalogue_is_stale(receipts: Iterable[Path], paths: Paths) -> list[Path]:
+    """The export receipts newer than the catalogue; all that exist when there is no catalogue."""
+    times = [_mtime(p) for p in (paths.catalog, paths.datapackage)]
+    made = None if None in times else min(t for t in times if t is not None)
+    stale = []
+    for receipt in receipts:
+        written = _mtime(receipt)
+        if written is not None and (made is None or written > made):
+            stale.append(receipt)
+    return stale
+
+
+def _mtime(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,59 @@
+"""What the running workflow set out to do, for jobs that must not depend on timing.
+
+``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units"}``; ``started`` is in seconds since
+1970. Several runs of one installation work on different units at once, so a run that begins while
+another lives adds its units to that one's, and keeps its earlier start.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from filelock import FileLock
+
+from datawarp.files import read_json, write_json
+from datawarp.registry.paths import Paths
+
+
+def write_run_record(paths: Paths, run: str, units: Iterable[str], pid: int | None = None) -> dict[str, Any]:
+    """Record that ``run``, driven by process ``pid`` (this one), will process ``units``; returns the record."""
+    record = {
+        "run": run,
+        "started": time.time(),
+        "pid": os.getpid() if pid is None else pid,
+        "host": socket.gethostname(),
+        "units": sorted(set(units)),
+    }
+    paths.private.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{paths.run_record}.lock"):
+        other = read_run_record(paths)
+        if other and other["pid"] != record["pid"] and _lives(other):
+            record["started"] = min(record["started"], other["started"])
+            record["units"] = sorted({*record["units"], *other["units"]})
+        write_json(paths.run_record, record)
+    return record
+
+
+def read_run_record(paths: Paths) -> dict[str, Any] | None:
+    """The record of the current or last run, or ``None``."""
+    try:
+        record = read_json(paths.run_record)
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) and {"run", "started", "pid", "host", "units"} <= record.keys() else None
+
+
+def _lives(record: dict[str, Any]) -> bool:
+    if record["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(record["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
