@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def _by_files(name: str, paths: Paths) -> Pending | None:
     if times["export"] is None:
         begun = [stage for stage in STAGES if times[stage] is not None]
         return Pending(name, f"{begun[-1]} is done, the rest is not" if begun else "new")
-    for before, after in zip(STAGES, STAGES[1:], strict=False):
+    for before, after in pairwise(STAGES):
         made, source = times[after], times[before]
         if made is not None and source is not None and source > made:
             return Pending(name, f"the result of {before} is newer than that of {after}")
@@ -129,12 +130,12 @@ def entry_digest(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
-def record_built(unit: str, entry: Mapping[str, Any], paths: Paths) -> None:
+def record_built(unit: Unit, paths: Paths) -> None:
     """Keep with which registry entry ``unit`` went through its last stage."""
-    write_json(paths.built(unit), {"unit": unit, "entry": entry_digest(entry)})
+    write_json(paths.built(unit.name), {"unit": unit.name, "entry": entry_digest(slice_of(unit))})
 
 
-def catalogue_is_stale(receipts: Iterable[Path], paths: Paths) -> list[Path]:
+def stale_receipts(receipts: Iterable[Path], paths: Paths) -> list[Path]:
     """The export receipts newer than the catalogue; all that exist when there is no catalogue."""
     times = [_mtime(p) for p in (paths.catalog, paths.datapackage)]
     made = None if None in times else min(t for t in times if t is not None)

@@ -21,7 +21,7 @@ from datawarp.registry.paths import Paths
 
 def write_run_record(paths: Paths, run: str, units: Iterable[str], pid: int | None = None) -> dict[str, Any]:
     """Record that ``run``, driven by process ``pid`` (this one), will process ``units``; returns the record."""
-    record = {
+    record: dict[str, Any] = {
         "run": run,
         "started": time.time(),
         "pid": os.getpid() if pid is None else pid,

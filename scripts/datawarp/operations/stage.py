@@ -18,6 +18,7 @@ from datawarp.operations import failures
 from datawarp.operations.configuration import settings_from
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
+from datawarp.registry.registry import Registry, read_registry
 from datawarp.registry.settings import Settings
 
 logger = logging.getLogger("datawarp")
@@ -41,6 +42,11 @@ class Job:
     def settings(self) -> Settings:
         """The configuration that Snakemake put together."""
         return settings_from(self.snakemake.config)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry whose path is in the rule's params."""
+        return read_registry(Path(self.snakemake.params.registry))
 
 
 @contextmanager
@@ -86,9 +92,7 @@ def _subject(snakemake: Any, name: str) -> str:
     return f"{unit['publication']}_{unit['period']}" if unit else f"_{name}"
 
 
-def _report(
-    subject: str, name: str, paths: Paths, log: Path, problem: DatawarpError, error: str | None = None
-) -> None:
+def _report(subject: str, name: str, paths: Paths, log: Path, problem: DatawarpError, error: str | None = None) -> None:
     failure = failures.fail(
         subject,
         name,

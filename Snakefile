@@ -1,0 +1,39 @@
+# DataWarp: from releases of official statistics to a warehouse, Parquet and a catalogue.
+# What each rule makes is in docs/reference/targets.md; how the parts fit is in docs/architecture.md.
+from snakemake.utils import min_version
+
+min_version("9.11")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/download.smk"
+include: "rules/draft.smk"
+include: "rules/enrich.smk"
+include: "rules/load.smk"
+include: "rules/export.smk"
+include: "rules/catalogue.smk"
+include: "rules/refresh.smk"
+include: "rules/status.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        str(REGISTRY.path),
+        due_targets,
+    localrule: True
+
+
+onstart:
+    begin_run()
+
+
+onsuccess:
+    PLAN.end()
+
+
+onerror:
+    PLAN.end()

@@ -1,0 +1,28 @@
+# Needs the export receipts. Makes the catalogue and the data package of all that is exported.
+
+
+rule catalogue:
+    input:
+        receipts=due_receipts,
+    output:
+        catalog=update("output/catalog.parquet"),
+        datapackage=update("output/datapackage.json"),
+    log:
+        "logs/catalogue.log",
+    params:
+        registry=str(str(REGISTRY.path)),
+    message:
+        "catalogue"
+    script:
+        "../scripts/catalogue.py"
+
+
+for code in REGISTRY.publications:
+
+    rule:
+        name:
+            code
+        input:
+            str(REGISTRY.path),
+            PLAN.targets(code),
+        localrule: True

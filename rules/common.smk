@@ -1,0 +1,72 @@
+# What the other rules share: the configuration, the registry, and which files are asked for.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from datawarp.errors import DatawarpError
+from datawarp.operations import driver
+from datawarp.registry.paths import Paths
+
+if Path("config/config.yaml").exists():
+
+    configfile: "config/config.yaml"
+
+
+PATHS = Paths.here()
+RECEIPT = "downloads/receipts/{publication}/{publication}_{period}.json"
+DRAFT = "manifests/pending/{publication}/{publication}_{period}.yaml"
+ENRICHED = "manifests/active/{publication}/{publication}_{period}.enriched.yaml"
+LOADED = "manifests/active/{publication}/{publication}_{period}.loaded"
+EXPORTED = "output/receipts/{publication}/{publication}_{period}.json"
+STAMP = ".datawarp/refresh/{publication}_{period}/{publication}_{period}@{run}.json"
+REFRESHED = ".datawarp/refresh/{publication}_{period}/{publication}_{period}@{run}.done"
+
+
+wildcard_constraints:
+    publication="[a-z][a-z0-9_]*",
+    period="[a-z0-9-]+",
+    run="[0-9TZ]+",
+
+
+try:
+    PLAN = driver.Plan.of(
+        config, PATHS, typed_in=Path(workflow.workdir_init), arguments=sys.argv[1:]
+    )
+except DatawarpError as problem:
+    raise WorkflowError(str(problem))
+
+REGISTRY = PLAN.registry
+
+
+def unit_slice(wildcards):
+    """The unit's own part of the registry, which its jobs depend on and nothing else."""
+    return PLAN.slice_of(f"{wildcards.publication}_{wildcards.period}")
+
+
+def newest_stamp(wildcards):
+    """The stamp of the unit's last refresh: the one asked for now, or one from before."""
+    return PLAN.stamp(f"{wildcards.publication}_{wildcards.period}")
+
+
+def due_targets(wildcards):
+    """What `all` asks for: the last files of the pending units, and the catalogue when it will be stale."""
+    return PLAN.targets()
+
+
+def due_receipts(wildcards):
+    """The export receipts that are newer than the catalogue, or will be."""
+    return PLAN.receipts()
+
+
+def begin_run():
+    """Before the first job: the record of the run, and the database when a job needs it."""
+    try:
+        PLAN.begin(
+            (job.rule.name, job.params.get("unit"))
+            for job in workflow.dag.needrun_jobs()
+        )
+    except DatawarpError as problem:
+        raise WorkflowError(str(problem))

@@ -1,0 +1,19 @@
+# Needs the unit's entry in the registry. Makes its receipt; the bytes go to downloads/store.
+
+
+rule download:
+    input:
+        stamp=newest_stamp,
+    output:
+        receipt=update(RECEIPT),
+    log:
+        "logs/download/{publication}_{period}.log",
+    priority: 50
+    resources:
+        downloads=1,
+    params:
+        unit=unit_slice,
+    message:
+        "download {wildcards.publication} {wildcards.period}"
+    script:
+        "../scripts/download.py"

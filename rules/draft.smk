@@ -1,0 +1,17 @@
+# Needs the receipt, and the files it names. Makes the pending manifest: which tables the files hold.
+
+
+rule draft:
+    input:
+        receipt=RECEIPT,
+    output:
+        manifest=update(DRAFT),
+    log:
+        "logs/draft/{publication}_{period}.log",
+    priority: 40
+    params:
+        unit=unit_slice,
+    message:
+        "draft {wildcards.publication} {wildcards.period}"
+    script:
+        "../scripts/draft.py"

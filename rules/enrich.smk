@@ -1,0 +1,19 @@
+# Needs the pending manifest. Makes the enriched manifest: what the tables mean and which source they belong to.
+
+
+rule enrich:
+    input:
+        manifest=DRAFT,
+    output:
+        manifest=update(ENRICHED),
+    log:
+        "logs/enrich/{publication}_{period}.log",
+    priority: 30
+    resources:
+        llm=1,
+    params:
+        unit=unit_slice,
+    message:
+        "enrich {wildcards.publication} {wildcards.period}"
+    script:
+        "../scripts/enrich.py"

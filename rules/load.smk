@@ -1,0 +1,17 @@
+# Needs the enriched manifest. Makes the unit's rows in the database, and the marker that says so.
+
+
+rule load:
+    input:
+        manifest=ENRICHED,
+    output:
+        marker=update(LOADED),
+    log:
+        "logs/load/{publication}_{period}.log",
+    priority: 20
+    params:
+        unit=unit_slice,
+    message:
+        "load {wildcards.publication} {wildcards.period}"
+    script:
+        "../scripts/load.py"

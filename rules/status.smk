@@ -1,0 +1,13 @@
+# Needs nothing. Prints how far every publication is, and what failed and why.
+
+
+rule status:
+    log:
+        "logs/status.log",
+    localrule: True
+    params:
+        registry=str(REGISTRY.path),
+    message:
+        "status"
+    script:
+        "../scripts/status.py"

@@ -1,0 +1,171 @@
+"""What the Snakefile asks while a run is planned, begun and ended."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from datawarp.errors import DatawarpError, RegistryError
+from datawarp.operations.configuration import settings_from
+from datawarp.operations.failures import Failure, failures
+from datawarp.operations.pending import Pending, pending_units, slice_of, stale_receipts
+from datawarp.operations.run_record import write_run_record
+from datawarp.operations.stage import headline, indented
+from datawarp.operations.stamps import done_path, new_run_id, newest_stamp, stamp_path
+from datawarp.registry.models import Unit
+from datawarp.registry.paths import Paths
+from datawarp.registry.registry import Registry, read_registry
+from datawarp.registry.settings import Settings
+
+# Rules whose jobs talk to the database.
+_WITH_DATABASE = frozenset({"load", "export", "catalogue", "finish_refresh"})
+
+
+@dataclass
+class Plan:
+    """One call of Snakemake: the registry, what is pending, and what was asked for by name."""
+
+    paths: Paths
+    settings: Settings
+    registry: Registry
+    refreshed: frozenset[str] = frozenset()
+    run: str = field(default_factory=new_run_id)
+    begun: datetime | None = None
+    units_of_run: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], paths: Paths, typed_in: Path, arguments: Sequence[str]) -> Plan:
+        """Read configuration and registry; raises :class:`RegistryError` with all that is wrong.
+
+        ``typed_in`` is the folder in which the command was typed (``--directory`` may lead elsewhere);
+        ``arguments`` are the command's words, of which ``refresh_<unit>`` matter here.
+        """
+        settings = settings_from(config)
+        registry = read_registry(registry_path(settings.publications, paths.root, typed_in))
+        asked = [m[1] for word in arguments if (m := re.fullmatch(r"refresh_([a-z0-9_-]+):?", word))]
+        return cls(paths, settings, registry, frozenset(registry.unit(name).name for name in asked))
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """All units of the registry."""
+        return self.registry.units()
+
+    @cached_property
+    def pending(self) -> dict[str, Pending]:
+        """The units with work to do, by name; every unit that is not archived with ``full_dag``."""
+        return pending_units(self.units, self.paths)
+
+    @property
+    def listed(self) -> list[str]:
+        """The units that Snakemake is to look at."""
+        if not self.settings.full_dag:
+            return list(self.pending)
+        return [u.name for u in self.units if not self.paths.archived_record(u.name).exists()]
+
+    def slice_of(self, unit: str) -> dict[str, Any]:
+        """The params of ``unit``'s jobs; raises :class:`RegistryError` for a unit that is not in the registry."""
+        return slice_of(self.registry.unit(unit))
+
+    def stamp(self, unit: str) -> list[str]:
+        """The refresh stamp that ``unit``'s download depends on: of this run, the newest there is, or none."""
+        if unit in self.refreshed or (unit in self.pending and self.pending[unit].again):
+            return [self._name(stamp_path(unit, self.run, self.paths))]
+        newest = newest_stamp(unit, self.paths)
+        return [self._name(newest)] if newest else []
+
+    def targets(self, publication: str | None = None) -> list[str]:
+        """The files that bring the listed units (of one publication) to their end.
+
+        The catalogue is among them when it is asked for all publications and will be out of date.
+        """
+        names = [n for n in self.listed if publication is None or n.rpartition("_")[0] == publication]
+        found = [self._name(self.paths.export_receipt(n)) for n in names]
+        found += [self.refresh_target(n) for n in names if n in self.pending and self.pending[n].again]
+        if publication is None and (self.pending or self.stale_receipts):
+            found += [self._name(self.paths.catalog), self._name(self.paths.datapackage)]
+        return found
+
+    def refresh_target(self, unit: str) -> str:
+        """The file that says that this run's refresh of ``unit`` is through."""
+        return self._name(done_path(unit, self.run, self.paths))
+
+    @cached_property
+    def stale_receipts(self) -> list[Path]:
+        """Export receipts that the catalogue does not know yet."""
+        return stale_receipts((self.paths.export_receipt(u.name) for u in self.units), self.paths)
+
+    def receipts(self) -> list[str]:
+        """What the catalogue waits for: the export receipts of the pending units, and those it does not know."""
+        waiting = [self.paths.export_receipt(n) for n in self.pending]
+        return [self._name(p) for p in dict.fromkeys([*waiting, *self.stale_receipts])]
+
+    def begin(self, jobs: Iterable[tuple[str, Mapping[str, Any] | None]]) -> None:
+        """Before the first job: record the run's units, start the database if a job needs it.
+
+        ``jobs`` are the name of the rule and the unit's slice, if it has one, of every job to run.
+        """
+        listed = list(jobs)
+        self.begun = datetime.now(UTC).replace(microsecond=0)
+        self.units_of_run = frozenset(f"{u['publication']}_{u['period']}" for _, u in listed if u)
+        write_run_record(self.paths, self.run, self.units_of_run)
+        if any(rule in _WITH_DATABASE for rule, _ in listed):
+            from datawarp.warehouse.connect import ready_database
+
+            ready_database(self.paths)
+
+    def end(self) -> None:
+        """After the last job: the catalogue of what is done if no job made it, and who failed and why."""
+        self._catch_up()
+        failed = self.failed
+        if failed:
+            sys.stderr.write("\n" + summary(failed, len(self.units_of_run)) + "\n")
+
+    @property
+    def failed(self) -> list[Failure]:
+        """What failed since this run began."""
+        begun = self.begun
+        return [f for f in failures(self.paths).values() if begun and datetime.fromisoformat(f.at) >= begun]
+
+    def _catch_up(self) -> None:
+        known = (self.paths.export_receipt(u.name) for u in self.units)
+        if not stale_receipts(known, self.paths):
+            return
+        from datawarp.publish.catalogue import catalogue
+
+        try:
+            catalogue(self.paths, self.settings, self.registry)
+        except DatawarpError as problem:
+            sys.stderr.write(f"\nthe catalogue could not be made\n{indented(str(problem))}\n")
+
+    def _name(self, path: Path) -> str:
+        return self.paths.relative(path)
+
+
+def registry_path(written: str, root: Path, typed_in: Path) -> Path:
+    """The registry called ``written``: below the run's folder, or else where the command was typed."""
+    places = list(dict.fromkeys([root / written, typed_in / written]))
+    for place in places:
+        if place.is_file():
+            return place
+    raise RegistryError(
+        f"there is no registry {written}; looked for {' and '.join(map(str, places))}",
+        hint="write one (config/publications.yaml of the project shows how), or name it with "
+        "--config publications=PATH",
+    )
+
+
+def summary(failed: Sequence[Failure], units: int) -> str:
+    """What a person reads at the end of a run in which something failed."""
+    names = {f.unit for f in failed if not f.unit.startswith("_")}
+    lines = [f"{len(names)} of {units} unit{'s' * (units != 1)} failed:" if names else "failed:"]
+    for failure in failed:
+        again = f" (attempt {failure.attempts})" if failure.attempts > 1 else ""
+        lines += [f"  {headline(failure)}{again}", indented(indented(failure.text)), f"    log: {failure.log}"]
+    lines.append("All other units are done. The same command again takes up what failed.")
+    return "\n".join(lines)

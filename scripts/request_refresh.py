@@ -1,0 +1,8 @@
+from snakemake.script import snakemake
+
+from datawarp.operations.stage import stage
+
+with stage(snakemake, "request_refresh") as job:
+    from datawarp.operations.refresh import request_refresh
+
+    request_refresh(job.unit, snakemake.wildcards.run, job.paths, job.settings)
