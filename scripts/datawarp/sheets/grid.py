@@ -51,6 +51,7 @@ class Grid:
     n_rows: int = 0
     complete: bool = True
     tail: Sequence[Sequence[Cell]] = ()
+    unread: str | None = None  # why a member of an archive was left out: it is no data file
 
     def __post_init__(self) -> None:
         self.n_rows = self.n_rows or len(self.rows)

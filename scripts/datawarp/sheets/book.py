@@ -1,0 +1,57 @@
+"""Any data file as grids: the one door through which files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from datawarp.errors import SheetError
+from datawarp.sheets.archive_reader import data_files
+from datawarp.sheets.blob import Blob, file_blob, read_up_to
+from datawarp.sheets.content import Format, NotData
+from datawarp.sheets.csv_reader import read_csv
+from datawarp.sheets.grid import Grid
+
+UNPACKED_LIMIT = 20_000_000_000
+# Text files above this size are sampled and streamed.
+STREAMED = 50 << 20
+
+
+def open_book(
+    path: Path, filename: str, *, max_unpacked_bytes: int = UNPACKED_LIMIT, streamed: int = STREAMED
+) -> Iterator[Grid]:
+    """Every sheet of a data file, in order: workbooks, CSV and TSV files, and archives of them.
+
+    ``filename`` is what the publisher calls the file, for errors; its ending decides nothing. A member of an
+    archive that is no data file comes as a grid without rows whose ``unread`` says what it is. Raises
+    :class:`SheetError`, one clear text, when the file or a member of it cannot be read.
+    """
+    for blob, content in data_files(file_blob(path, filename), max_unpacked_bytes):
+        if isinstance(content, NotData):
+            yield Grid(None, blob.member, [], "none", unread=content.message)
+        else:
+            yield from read_blob(blob, content, streamed)
+
+
+def read_blob(blob: Blob, content: Format, streamed: int = STREAMED) -> Iterator[Grid]:
+    """The sheets of one file that is no archive."""
+    if content == "csv":
+        with blob.opener() as stream:
+            data = read_up_to(stream, streamed + 1)
+        yield read_csv(blob, data)
+    else:
+        from datawarp.sheets.workbook_reader import read_workbook
+
+        yield from read_workbook(blob, content)
+
+
+def one_grid(path: Path, filename: str, member: str | None, sheet: str | None) -> Grid:
+    """The grid of one sheet of a file; raises :class:`SheetError` when the file has no such sheet."""
+    for grid in open_book(path, filename):
+        if grid.member == member and grid.sheet == sheet:
+            return grid
+    raise SheetError(
+        f"expected sheet {sheet!r}" + (f" in member {member!r}" if member else "") + ", the file has none of that name",
+        where=filename,
+        hint="draft the unit again",
+    )

@@ -1,0 +1,51 @@
+"""CSV and TSV files in memory: every record a row, every cell the text that is printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from datawarp.errors import SheetError
+from datawarp.sheets.blob import Blob
+from datawarp.sheets.csv_dialect import SAMPLE, Dialect, dialect_of, encoding_of
+from datawarp.sheets.grid import Cell, Grid
+
+LONGEST_FIELD = 1 << 24
+
+
+def read_csv(blob: Blob, data: bytes) -> Grid:
+    """The records of a text file whose bytes are ``data``; row numbers count records as a spreadsheet does."""
+    dialect = dialect_of(data[:SAMPLE], len(data) <= SAMPLE, encoding_of(data) in ("utf-8", "utf-8-sig", "utf-16"))
+    text = data.decode(dialect.encoding, "replace")
+    rows = records(blob, text, dialect)
+    notes = [] if dialect.quoting else ["quotes do not pair up: they are read as part of the text"]
+    if "\ufffd" in text and dialect.encoding.startswith("utf-16"):
+        notes.append(f"some bytes are not {dialect.encoding}: printed as \ufffd")
+    return Grid(None, blob.member, rows, f"csv ({reader_words(dialect)})", "csv", notes=notes)
+
+
+def reader_words(dialect: Dialect) -> str:
+    """A dialect as the manifest names it."""
+    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+    return f"{dialect.encoding.removesuffix('-sig')}, {names.get(dialect.delimiter, dialect.delimiter)}"
+
+
+def records(blob: Blob, text: str, dialect: Dialect) -> list[list[Cell]]:
+    """All records of ``text``; blank cells are None, a row ends at its last cell that is not blank."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+    quoting = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, quoting=quoting)
+    rows: list[list[Cell]] = []
+    try:
+        for record in reader:
+            row: list[Cell] = [cell or None for cell in record] if "" in record else list(record)
+            while row and row[-1] is None:
+                row.pop()
+            rows.append(row)
+    except csv.Error as problem:
+        raise SheetError(
+            f"the record cannot be read: {problem}",
+            where=f"{blob.where}, line {reader.line_num}",
+            hint="look for a quotation mark that is never closed",
+        ) from None
+    return rows
