@@ -5,9 +5,6 @@ from snakemake.utils import min_version
 min_version("9.11")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
-
-
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/draft.smk"

@@ -10,9 +10,11 @@ from datawarp.errors import DatawarpError
 from datawarp.operations import driver
 from datawarp.registry.paths import Paths
 
-if Path("config/config.yaml").exists():
+# The project's own configuration, overruled by that of the folder the run is in.
+for folder in dict.fromkeys([Path(workflow.basedir), Path.cwd()]):
+    if (folder / "config/config.yaml").exists():
 
-    configfile: "config/config.yaml"
+        configfile: folder / "config/config.yaml"
 
 
 PATHS = Paths.here()
