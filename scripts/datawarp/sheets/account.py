@@ -1,0 +1,106 @@
+"""Where every row of the sheet went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from datawarp.sheets.body import Body
+from datawarp.sheets.finding import Account, ExcludedRows, TableFinding
+from datawarp.sheets.grid import Cell, Grid
+from datawarp.sheets.view import View
+
+if TYPE_CHECKING:
+    from datawarp.sheets.detect import Candidate
+
+
+def is_blank_row(row: Sequence[Cell]) -> bool:
+    """Whether a row holds nothing but blanks and white space."""
+    filled = len(row) - row.count(None)
+    return filled == 0 or (filled <= 64 and all(c is None or (isinstance(c, str) and not c.strip()) for c in row))
+
+
+def body_rows(grid: Grid, table: TableFinding) -> tuple[list[int], list[Sequence[Cell]]]:
+    """The 1-based numbers and cells of the body rows of a complete grid with any value in the table's columns."""
+    first, last = table.data_rows
+    rows = grid.rows[first - 1 : last]
+    left, right = table.first_column, table.last_column + 1
+    numbers, found = [], []
+    whole = left == 0 and all(len(r) <= right for r in rows[:50])
+    for number, row in enumerate(rows, first):
+        part = row if whole else row[left:right]
+        if not is_blank_row(part):
+            numbers.append(number)
+            found.append(row)
+    return numbers, found
+
+
+def count_rows(grid: Grid, view: View, table: TableFinding) -> int:
+    """Body rows with any value; of a sample grid, all rows of the range less the blank ones seen."""
+    if grid.complete:
+        return len(body_rows(grid, table)[0])
+    first, last = table.data_rows
+    left, right = table.first_column, table.last_column
+    blank = sum(view.blank(i, left, right) for i, n in enumerate(view.numbers) if first <= n + 1 <= last)
+    return last - first + 1 - blank
+
+
+def footnotes_below(view: View, body: Body, others: Sequence[Candidate]) -> tuple[int, int] | None:
+    """First and last row of text between a body's end and the next table, or the sheet's end."""
+    stop = min((c.header.first for c in others if c.header.rows and c.header.first > body.last), default=len(view.rows))
+    filled = [i for i in range(body.last + 1, stop) if not view.blank(i)]
+    if stop < len(view.rows):  # the last lines before another header are its title
+        while filled and filled[-1] >= stop - 2:
+            filled.pop()
+    return (view.numbers[filled[0]] + 1, view.numbers[filled[-1]] + 1) if filled else None
+
+
+def account_for(grid: Grid, view: View, table: TableFinding, candidate: Candidate, others: Sequence[Candidate]) -> None:
+    """Fill in the row account of a table and the reasons of the rows that belong to none."""
+    header = table.header_rows or (0, -1)
+    notes = table.footnote_rows or (0, -1)
+    first, last = table.data_rows
+    left, right = table.first_column, table.last_column
+    elsewhere = set()
+    for other in others:
+        if other is candidate:
+            continue
+        top = other.header.first if other.header.rows else other.body.first
+        elsewhere.update(range(view.numbers[top], view.numbers[other.body.last] + 1))
+    counts = dict.fromkeys(("header", "body", "blank", "footnotes", "excluded", "other_tables"), 0)
+    reasons: list[tuple[int, str]] = []
+    looked_at = set(view.numbers)
+    for i, number in enumerate(view.numbers):
+        n = number + 1
+        if view.blank(i):
+            counts["blank"] += 1
+        elif header[0] <= n <= header[1]:
+            counts["header"] += 1
+        elif first <= n <= last and not view.blank(i, left, right):
+            counts["body"] += 1
+        elif number in elsewhere:
+            counts["other_tables"] += 1
+        elif notes[0] <= n <= notes[1]:
+            counts["footnotes"] += 1
+        else:
+            counts["excluded"] += 1
+            reasons.append(
+                (n, "above the table: title and notes" if n < first else "text between or beside the tables")
+            )
+    unseen = grid.n_rows - len(looked_at)
+    if unseen:
+        inside = table.n_rows - counts["body"]
+        counts["body"] += inside
+        counts["other_tables"] += unseen - inside
+    table.account = Account(sheet_rows=grid.n_rows, **counts)
+    table.excluded = _ranges(reasons)
+
+
+def _ranges(reasons: list[tuple[int, str]]) -> list[ExcludedRows]:
+    found: list[ExcludedRows] = []
+    for n, reason in reasons:
+        if found and found[-1].reason == reason and found[-1].rows[1] == n - 1:
+            found[-1].rows = (found[-1].rows[0], n)
+        else:
+            found.append(ExcludedRows((n, n), reason))
+    return found

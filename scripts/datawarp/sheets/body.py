@@ -1,0 +1,152 @@
+"""Where a table's body ends: the last row of its profile before footnotes, or before another table's header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from datawarp.sheets.boundary import Boundary, is_sequence
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.view import View
+
+_FOOTNOTE = re.compile(
+    r"""(?:source|note|notes|footnote|footnotes|key|legend|symbols?|copyright|©|\(c\)\ crown|contact|published|data\ quality
+        |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)|these\ |for\ (?:more|further)
+        |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
+        (?:\b|:)|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
+    re.X | re.I,
+)
+LABEL_LENGTH = 60
+
+
+def is_footnote(text: str) -> bool:
+    """Whether a text reads like a note: ``Source: …``, ``1. …``, ``* …``, ``[c] = …``, or a sentence."""
+    return _FOOTNOTE.match(text) is not None
+
+
+@dataclass
+class Body:
+    """The body: first and last row (view indices), its label-only rows, and why it ends."""
+
+    first: int
+    last: int
+    label_rows: list[int] = field(default_factory=list)
+    why: str = ""
+
+
+def _reads_as_note(view: View, i: int, columns: list[int]) -> bool:
+    filled = [c for c in columns if view.kinds[i][c] != BLANK]
+    if not filled:
+        return False
+    text = one_line(view.value(i, filled[0]))
+    return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
+
+
+def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> bool:
+    """Whether a row below the body names columns anew: texts or a series where the body has data."""
+    filled = [c for c in found.data if view.kinds[i][c] != BLANK]
+    texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
+    figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
+    if _repeats_header(view, i, found):
+        return True
+    if not after_break:
+        return False
+    if texts and len(texts) + (len(figures) if figures and is_sequence(figures) else 0) == len(filled):
+        return len(filled) >= 2 or 2 * len(filled) >= len(found.data)
+    return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_sequence(figures)
+
+
+def _repeats_header(view: View, i: int, found: Boundary) -> bool:
+    head = [(c, one_line(view.value(found.row, c))) for c in found.columns if view.kinds[found.row][c] == TEXT]
+    if len(head) < 2:
+        return False
+    same = sum(one_line(view.value(i, c)) == text for c, text in head)
+    return same >= 2 and same >= 0.6 * len(head)
+
+
+def find_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
+    """The body below a boundary."""
+    return _data_body(view, found, stop, first, last) if found.data else _text_body(view, found, stop, first, last)
+
+
+def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
+    columns, data = found.columns, found.data
+    begin = end = None
+    pending: list[int] = []
+    labels: list[int] = []
+    gap = broken = noted = False
+    why = "the sheet ends with it"
+    for i in range(found.row + 1, stop):
+        if view.blank(i, first, last):
+            gap = True
+            continue
+        filled = [c for c in data if view.kinds[i][c] != BLANK]
+        stub = [c for c in columns if c not in data and view.kinds[i][c] != BLANK]
+        if _starts_a_header(view, i, found, end is not None and (gap or broken)):
+            why = "the next row names columns anew"
+            break
+        values = [c for c in filled if view.kinds[i][c] in (NUMBER, DATE, MARKER)]
+        is_row = bool(values) and (bool(stub) or len(values) >= 2 or len(data) == 1 or not (set(columns) - set(data)))
+        if filled and not values:
+            is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
+        if not filled and len(stub) >= 2 and not gap and not noted:
+            is_row = end is None or not _reads_as_note(view, i, columns)
+        if is_row and noted and gap and end is not None:
+            why = "notes follow it"
+            break
+        if is_row:
+            begin = pending[0] if begin is None and pending else i if begin is None else begin
+            labels += pending
+            pending, end, gap, broken, noted = [], i, False, False, False
+        else:
+            noted = noted or _reads_as_note(view, i, columns)
+            broken = broken or len([c for c in range(first, last + 1) if view.kinds[i][c] != BLANK]) == 1
+            pending.append(i)
+    if begin is None or end is None:
+        rows = found.sample
+        return Body(rows[0], rows[-1], [], why)
+    trailing = _trailing_labels(view, end, pending, columns)
+    if pending[len(trailing) :] and why.startswith("the sheet"):
+        why = "what follows is notes, not rows of the table"
+    return Body(begin, trailing[-1] if trailing else end, labels, why)
+
+
+def _trailing_labels(view: View, end: int, pending: list[int], columns: list[int]) -> list[int]:
+    """Rows directly below the last row with values that are rows without any: a short label, no note."""
+    taken: list[int] = []
+    for i in pending:
+        if i != end + len(taken) + 1 or _reads_as_note(view, i, columns) or view.kinds[i][columns[0]] == BLANK:
+            break
+        taken.append(i)
+    return taken if len(taken) <= 2 and (not taken or _ends_clear(view, taken[-1])) else []
+
+
+def _ends_clear(view: View, i: int) -> bool:
+    return i + 1 >= len(view.rows) or view.blank(i + 1)
+
+
+def _text_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
+    columns = found.columns
+    counts = [len([c for c in columns if view.kinds[j][c] != BLANK]) for j in found.sample]
+    usual = sorted(counts)[len(counts) // 2]
+    begin = end = None
+    gap = False
+    why = "the sheet ends with it"
+    for i in range(found.row + 1, stop):
+        if view.blank(i, first, last):
+            gap = True
+            continue
+        filled = [c for c in columns if view.kinds[i][c] != BLANK]
+        if end is not None and _repeats_header(view, i, found):
+            why = "the next row names columns anew"
+            break
+        if 2 * len(filled) < usual or (gap and end is not None and len(filled) < usual):
+            why = "what follows is notes, not rows of the table"
+            if gap and end is not None:
+                break
+            continue
+        begin = i if begin is None else begin
+        end, gap = i, False
+    if begin is None or end is None:
+        return Body(found.sample[0], found.sample[-1], [], why)
+    return Body(begin, end, [], why)

@@ -1,0 +1,226 @@
+"""Where a table's header ends and its body begins: the best-scoring split of rows into text over data.
+
+A row is taken for the last header row when what lies below it is a body: columns of numbers, dates or
+markers with a text (or a period of a series) above them, columns of text with a text above that
+does not recur below, and a first body row that is like the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
+from datawarp.sheets.grid import Cell
+from datawarp.sheets.labels import read_label
+from datawarp.sheets.view import View
+
+SAMPLE_ROWS = 30
+LARGEST_GAP = 4  # blank rows that end the sample
+ACCEPT = 0.4
+_KEY = re.compile(r"[^:]{1,40}:")
+
+
+@dataclass
+class Boundary:
+    """The last header row ``row`` (view index) and what its columns hold below it.
+
+    ``data`` are the columns of numbers, dates or markers, ``text`` those of labels and codes, ``empty`` those with a
+    heading and nothing below it yet, such as months to come.
+    """
+
+    row: int
+    score: float
+    data: list[int]
+    text: list[int]
+    empty: list[int] = field(default_factory=list)
+    sample: list[int] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[int]:
+        """All columns with something in them, left to right."""
+        return sorted([*self.data, *self.text, *self.empty])
+
+
+def head_kind(view: View, i: int, column: int) -> str:
+    """The kind of a header cell, a blank cell inside a merged range being that of the range."""
+    found = view.kinds[i][column]
+    if found == BLANK and (merge := view.merge_at(i, column)):
+        top = i - (view.numbers[i] - merge.top)
+        if top >= 0 and view.numbers[top] == merge.top and merge.left < view.width:
+            return view.kinds[top][merge.left]
+    return found
+
+
+def is_sequence(values: Sequence[Cell]) -> bool:
+    """Whether header numbers or dates are a series: years, week numbers, ages, month ends."""
+    values = [number_in(v) if isinstance(v, str) and number_in(v) is not None else v for v in values]
+    dates = [v for v in values if isinstance(v, date)]
+    numbers = [v for v in values if isinstance(v, int | float)]
+    if dates and numbers:
+        return False
+    if dates:
+        return len(dates) >= 2 and len(set(dates)) >= 2
+    if not numbers or not all(float(n).is_integer() for n in numbers):
+        return False
+    if all(1950 <= n <= 2100 for n in numbers):
+        return len(numbers) >= 2 and len(set(numbers)) >= 2
+    distinct = list(dict.fromkeys(numbers))
+    steps = {b - a for a, b in zip(distinct, distinct[1:], strict=False)}
+    # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
+    return len(distinct) >= 3 and len(steps) == 1 and 0 not in steps and abs(distinct[0]) <= 120
+
+
+def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
+    """The next rows below view row ``i`` that are not blank, up to a gap of several blank rows."""
+    found: list[int] = []
+    gap = 0
+    for j in range(i + 1, stop):
+        if view.blank(j, first, last):
+            gap += 1
+            if gap >= LARGEST_GAP and found:
+                break
+            if gap > LARGEST_GAP:
+                break
+        else:
+            gap = 0
+            found.append(j)
+            if len(found) >= most:
+                break
+    return found
+
+
+def _is_data(kinds: str) -> bool:
+    """Whether a column of the sample holds data: numbers, dates, or markers where numbers would be."""
+    data, markers = kinds.count(NUMBER) + kinds.count(DATE), kinds.count(MARKER)
+    text = kinds.count(TEXT) + kinds.count(PROSE)
+    if data:
+        return data + markers > text
+    return markers > 0 and markers > 4 * text
+
+
+def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
+    """How well view row ``i`` serves as the last header row of a table in columns ``first`` to ``last``."""
+    sample = following_rows(view, i, stop, first, last)
+    if not sample:
+        return None
+    heads = {c: head_kind(view, i, c) for c in range(first, last + 1)}
+    data: list[int] = []
+    text: list[int] = []
+    empty: list[int] = []
+    for c in range(first, last + 1):
+        kinds = "".join([view.kinds[j][c] for j in sample]).replace(BLANK, "")
+        if kinds:
+            (data if _is_data(kinds) else text).append(c)
+        elif heads[c] != BLANK:
+            empty.append(c)
+    if not data and not text:
+        return None
+    total = _data_score(view, i, sample, data, heads) + _text_score(view, i, sample, text, heads)
+    total -= _unfinished(view, sample, data)
+    return Boundary(i, total / (len(data) + len(text)), data, text, empty, sample)
+
+
+def _data_score(view: View, i: int, sample: list[int], data: list[int], heads: dict[int, str]) -> float:
+    figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE)]
+    series = is_sequence(figures)
+    # A lone year or date over numbers is a heading when every other data column has a text.
+    alone = len(figures) == 1 and len(data) <= 4 and read_label(figures[0]) is not None
+    total = 0.0
+    for c in data:
+        head = heads[c]
+        below = "".join([view.kinds[j][c] for j in sample])
+        if head in (TEXT, PROSE):
+            total += 1
+        elif head in (NUMBER, DATE):
+            repeats = below.count(DATE) if head == DATE else 0
+            total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
+        elif head == MARKER:
+            total += -0.6
+        else:
+            above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
+            total += 0 if above else -0.2
+        if head_kind(view, sample[0], c) in (TEXT, PROSE):
+            total -= 1.2
+    return total
+
+
+def _unfinished(view: View, sample: list[int], data: list[int]) -> float:
+    """The cost of rows below that still name columns: texts where figures belong, before any figure."""
+    cost = 0.0
+    for j in sample[:6]:
+        kinds = [k for c in data if (k := head_kind(view, j, c)) != BLANK]
+        texts = sum(k in (TEXT, PROSE) for k in kinds)
+        if kinds and 2 * texts >= len(kinds):
+            cost += 0.6 * texts
+        elif kinds and not is_sequence([view.value(j, c) for c in data if view.kinds[j][c] in (NUMBER, DATE)]):
+            break
+    return cost
+
+
+def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: dict[int, str]) -> float:
+    total = 0.0
+    for c in text:
+        head = heads[c]
+        if head == BLANK:
+            total -= 0.1
+        elif head in (NUMBER, DATE):
+            total -= 0.8
+        else:
+            printed = one_line(view.value(i, c)).casefold()
+            again = printed and any(one_line(view.value(j, c)).casefold() == printed for j in sample)
+            total += -0.8 if again else 0.5
+            if head == PROSE:
+                total -= 0.5
+    return total
+
+
+def is_key_and_value(view: View, i: int, first: int, last: int) -> bool:
+    """Whether a row is of a preamble: ``Published:`` and what was published when."""
+    filled = view.filled(i, first, last)
+    return bool(filled) and len(filled) <= 3 and _KEY.fullmatch(one_line(view.value(i, filled[0]))) is not None
+
+
+def find_boundary(view: View, start: int, stop: int, first: int, last: int) -> Boundary | None:
+    """The first row from ``start`` on that is the last header row of a table, or None."""
+    for i in range(start, stop):
+        found = _candidate(view, i, stop, first, last)
+        if found is not None:
+            return _extended(view, found, stop, first, last)
+    return None
+
+
+def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
+    filled = view.filled(i, first, last)
+    if not filled or is_key_and_value(view, i, first, last):
+        return None
+    if not 2 * sum(view.kinds[i][c] == PROSE for c in filled) < len(filled) + 1:
+        return None
+    found = score(view, i, stop, first, last)
+    if found is None or len(found.columns) < 2 or found.score < ACCEPT:
+        return None
+    if len(filled) == 1 and (filled[0] == found.columns[0] or not found.data):
+        return None
+    if found.data:
+        return found if any(head_kind(view, i, c) != BLANK for c in found.data) else None
+    headed = sum(head_kind(view, i, c) != BLANK for c in found.columns)
+    return found if headed >= 0.8 * len(found.columns) else None
+
+
+def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary:
+    """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
+    while found.data and found.row + 1 < stop:
+        i = found.row + 1
+        filled = [c for c in found.data if view.kinds[i][c] != BLANK]
+        texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
+        figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
+        named = len(texts) + (len(figures) if figures and is_sequence(figures) else 0)
+        lower = score(view, i, stop, first, last)
+        if 2 * len(filled) < len(found.data) or named < len(filled) or lower is None or not lower.data:
+            return found
+        if lower.score < ACCEPT:
+            return found
+        found = lower
+    return found

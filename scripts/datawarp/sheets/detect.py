@@ -1,0 +1,229 @@
+"""Grid to tables: finds every table of a sheet, or says why there is none.
+
+The rules in words are in docs/reference/detection.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from datawarp.registry.models import SheetOverride
+from datawarp.sheets.account import account_for, count_rows, footnotes_below
+from datawarp.sheets.body import Body, find_body
+from datawarp.sheets.boundary import Boundary, find_boundary, head_kind
+from datawarp.sheets.cells import BLANK, one_line
+from datawarp.sheets.columns import printed_header, unique_names, unit_of
+from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
+from datawarp.sheets.grid import Grid, column_letters
+from datawarp.sheets.headers import HeaderBlock, find_header, flatten
+from datawarp.sheets.override import overridden
+from datawarp.sheets.prose import why_no_table, why_not_data
+from datawarp.sheets.typing import typed_columns
+from datawarp.sheets.view import View, view_of
+from datawarp.sheets.wide import find_wide
+
+MOST_TABLES = 200
+
+
+@dataclass
+class Candidate:
+    """A table in view rows and 0-based columns, before it is written up."""
+
+    boundary: Boundary
+    header: HeaderBlock
+    body: Body
+    columns: list[int]
+    evidence: list[str] = field(default_factory=list)
+
+
+def detect(grid: Grid, override: SheetOverride | None = None) -> SheetFinding:
+    """What ``grid`` is and which tables it holds; ``override`` is a person's word and wins.
+
+    Rows in the result are 1-based sheet rows. Raises :class:`~datawarp.errors.SheetError` when an
+    override names rows or columns that the sheet does not have.
+    """
+    if grid.sheet_type in ("chart", "dialog", "macro"):
+        return SheetFinding(
+            "chart" if grid.sheet_type == "chart" else "form", f"a {grid.sheet_type} sheet has no cells"
+        )
+    view = view_of(grid)
+    if override is not None and override.enabled is False:
+        return SheetFinding("notes", "left out by the registry")
+    if not any(k.strip(BLANK) for k in view.kinds):
+        return SheetFinding("empty", "no cell holds anything")
+    if override is not None and (override.header_rows or override.data_rows or override.columns):
+        candidates = [overridden(view, grid, override)]
+    else:
+        candidates = find_candidates(view)
+        reason = why_not_data(view, candidates)
+        if reason is not None and not (override and override.enabled):
+            return SheetFinding("notes", reason)
+        if not candidates:
+            return SheetFinding("notes", why_no_table(view))
+    tables = [write_up(grid, view, c, candidates, override) for c in candidates]
+    return SheetFinding("data", None, tables)
+
+
+def find_candidates(view: View) -> list[Candidate]:
+    """All tables of a sheet in reading order."""
+    found: list[Candidate] = []
+    _search(view, 0, len(view.rows), 0, view.width - 1, found)
+    return sorted(found, key=lambda c: (c.header.first, c.columns[0]))
+
+
+def _search(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:
+    while start < stop and len(found) < MOST_TABLES:
+        boundary = find_boundary(view, start, stop, first, last)
+        if boundary is None:
+            return
+        header = find_header(view, boundary, start, first, last)
+        body = find_body(view, boundary, stop, first, last)
+        blocks = side_by_side(view, boundary, header, body)
+        if len(blocks) > 1:
+            ends = []
+            edges = [first, *[b[0] for b in blocks[1:]], last + 1]
+            for left, right in zip(edges, edges[1:], strict=False):
+                count = len(found)
+                _search_one(view, start, stop, left, right - 1, found)
+                ends += [c.body.last for c in found[count:]]
+            start = max([*ends, body.last]) + 1
+            continue
+        found.append(_candidate(view, boundary, header, body))
+        start = body.last + 1
+
+
+def _search_one(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:
+    """The first table within some columns; those below it are found with the whole width again."""
+    boundary = find_boundary(view, start, stop, first, last)
+    if boundary is None:
+        return
+    header = find_header(view, boundary, start, first, last)
+    found.append(_candidate(view, boundary, header, find_body(view, boundary, stop, first, last)))
+
+
+def _candidate(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> Candidate:
+    columns, stray = table_columns(view, boundary, header, body)
+    evidence = []
+    if stray:
+        letters = ", ".join(column_letters(c) for c in stray)
+        evidence.append(f"columns {letters} hold remarks beside the table and have no header: left out")
+    return Candidate(boundary, header, body, columns, evidence)
+
+
+def table_columns(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> tuple[list[int], list[int]]:
+    """The columns with a header or any value, and those that only hold stray remarks."""
+    rows = range(body.first, body.last + 1)
+    columns: list[int] = []
+    counts: dict[int, int] = {}
+    for c in range(boundary.columns[0], view.width):
+        headed = any(head_kind(view, i, c) != BLANK and (i, c) not in header.titles for i in header.rows)
+        counts[c] = sum(view.kinds[i][c] != BLANK for i in rows)
+        if headed or counts[c]:
+            columns.append(c)
+    named = [c for c in columns if any(head_kind(view, i, c) != BLANK for i in header.rows)]
+    limit = max(named, default=columns[-1])
+    stray = []
+    for c in columns:
+        if c > limit and (c > boundary.columns[-1] or counts[c] <= max(1, 0.1 * len(rows))):
+            stray.append(c)
+    return [c for c in columns if c not in stray], stray
+
+
+def side_by_side(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> list[tuple[int, int]]:
+    """The blocks of columns that are tables of their own, cut at blank columns.
+
+    A block stands alone when it has labels of its own at its left and data beside them; a blank
+    column before more data of the same rows is a spacer.
+    """
+    rows = range(header.first, body.last + 1)
+    used = [
+        c for c in range(boundary.columns[0], boundary.columns[-1] + 1) if any(view.kinds[i][c] != BLANK for i in rows)
+    ]
+    blocks: list[list[int]] = [[used[0]]]
+    for c in used[1:]:
+        if c - blocks[-1][-1] > 1:
+            blocks.append([c])
+        else:
+            blocks[-1].append(c)
+    merged: list[list[int]] = []
+    for block in blocks:
+        if merged and not _stands_alone(block, boundary):
+            merged[-1] += block
+        else:
+            merged.append(block)
+    if len(merged) > 1 and not _stands_alone(merged[0], boundary):
+        merged[1] = merged[0] + merged[1]
+        del merged[0]
+    return [(b[0], b[-1]) for b in merged]
+
+
+def _stands_alone(block: list[int], boundary: Boundary) -> bool:
+    return len(block) >= 2 and block[0] in boundary.text and any(c in boundary.data for c in block[1:])
+
+
+def write_up(
+    grid: Grid, view: View, candidate: Candidate, others: list[Candidate], override: SheetOverride | None
+) -> TableFinding:
+    """A candidate as a finding: sheet rows, names, types, periods, account, evidence."""
+    header, body, columns = candidate.header, candidate.body, candidate.columns
+    parts = flatten(view, header, columns) if header.rows else {c: [] for c in columns}
+    names = unique_names([(parts[c], column_letters(c)) for c in columns])
+    findings = [
+        ColumnFinding(c, column_letters(c), printed_header(parts[c]), name, unit=unit_of(printed_header(parts[c])))
+        for c, name in zip(columns, names, strict=True)
+    ]
+    first, last = view.numbers[body.first] + 1, view.numbers[body.last] + 1
+    head = (view.numbers[header.first] + 1, view.numbers[header.last] + 1) if header.rows else None
+    table = TableFinding(head, (first, last), columns[0], columns[-1], 0, findings)
+    table.n_rows = count_rows(grid, view, table)
+    table.title = title_of(view, candidate)
+    table.evidence = evidence_of(view, candidate)
+    run = find_wide(view, header, parts, columns, candidate.boundary.data) if header.rows else None
+    if run is not None and not (override and override.wide is False):
+        table.wide_periods = WideFinding([column_letters(c) for c in run.columns])
+        table.evidence.append(run.evidence)
+        for c, period, label in zip(run.columns, run.periods, run.labels, strict=True):
+            finding = next(f for f in findings if f.index == c)
+            finding.period, finding.period_label = period.canonical, label
+    table.footnote_rows = footnotes_below(view, candidate.body, others)
+    typed_columns(grid, table, dict(override.types) if override else {})
+    account_for(grid, view, table, candidate, others)
+    return table
+
+
+def title_of(view: View, candidate: Candidate) -> str | None:
+    """The printed title: what shares the header's rows, or the nearest single text above them."""
+    for i, c in sorted(candidate.header.titles):
+        return one_line(view.value(i, c))
+    if not candidate.header.rows:
+        return None
+    blanks = 0
+    for i in range(candidate.header.first - 1, -1, -1):
+        filled = view.filled(i)
+        if not filled:
+            blanks += 1
+            if blanks > 2:
+                return None
+        elif len(filled) == 1:
+            return one_line(view.value(i, filled[0]))
+        else:
+            return None
+    return None
+
+
+def evidence_of(view: View, candidate: Candidate) -> list[str]:
+    """Why this is the header and why the body ends here, in words."""
+    boundary, header, body = candidate.boundary, candidate.header, candidate.body
+    number = {i: view.numbers[i] + 1 for i in range(len(view.rows))}
+    words = []
+    if header.rows:
+        below = f"{len(boundary.data)} columns of figures" if boundary.data else "columns of text"
+        words.append(
+            f"row {number[header.last]} is the last header row: it names {below} and {len(boundary.text)} of text below"
+        )
+    if len(header.rows) > 1:
+        words.append(f"rows {number[header.first]} to {number[header.last]} are tiers of one header")
+    words.append(f"the body ends at row {number[body.last]}: {body.why}")
+    if body.label_rows:
+        words.append(f"{len(body.label_rows)} rows of the body carry a label and no figures")
+    return words + candidate.evidence

@@ -1,0 +1,83 @@
+"""Sheets that are for reading, not for loading: covers, contents, notes, definitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from datawarp.sheets.boundary import is_key_and_value, is_sequence
+from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, one_line
+from datawarp.sheets.view import View
+
+if TYPE_CHECKING:
+    from datawarp.sheets.detect import Candidate
+
+_CONTENTS = re.compile(
+    r"(?:table\s+of\s+)?contents(?:\s+page)?|list\s+of\s+(?:tables|sheets|worksheets)|(?:work)?sheet\s+(?:name|title|number|tab)|tab\s+(?:name|title)"
+    r"|index|hyperlinks?|links?\s+to\s+tables?", re.I
+)  # fmt: skip
+_NOTES = re.compile(
+    r"notes?|footnotes?|note\s+(?:number|text)|definitions?|glossary|terms?(?:\s+and\s+definitions?)?|metadata|symbols?"
+    r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?|change\s*log|version(?:\s+history)?|shorthand", re.I
+)  # fmt: skip
+LONG_TEXT = 70
+
+
+def why_not_data(view: View, candidates: Sequence[Candidate]) -> str | None:
+    """The reason why a sheet's tables are none to load, or None when one of them is data."""
+    reasons = [_reason(view, c) for c in candidates]
+    if not reasons or not all(reasons):
+        return None
+    return reasons[0]
+
+
+def why_no_table(view: View) -> str:
+    """What a sheet without a table holds, in words."""
+    filled = [c for i in range(len(view.rows)) for c in view.filled(i)]
+    prose = sum(k.count(PROSE) for k in view.kinds)
+    if any(is_key_and_value(view, i, 0, view.width - 1) for i in range(len(view.rows))):
+        return "a cover: headings with their particulars, no table"
+    return "text to read, no table" if prose or len(set(filled)) <= 3 else "no row names columns above a body"
+
+
+def _reason(view: View, candidate: Candidate) -> str | None:
+    columns, body, boundary = candidate.columns, candidate.body, candidate.boundary
+    rows = range(body.first, body.last + 1)
+    texts = {
+        c: [one_line(view.value(i, c)) for i in rows if view.kinds[i][c] not in (BLANK, NUMBER, DATE)] for c in columns
+    }
+    heads = " ".join(one_line(view.value(boundary.row, c)) for c in columns)
+    long = [c for c, found in texts.items() if found and sum(map(len, found)) / len(found) > LONG_TEXT]
+    figures = [c for c in boundary.data if c in columns]
+    if figures and not (len(figures) == 1 and figures[0] == columns[0]):
+        # Numbers right of the first column make a table, unless they are a few in a list of prose.
+        counts = sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows for c in figures)
+        return None if counts >= 1 and not (long and counts <= 2) else "prose with a stray figure"
+    if figures and not long and len(columns) > 2:
+        numbered = is_sequence([view.value(i, figures[0]) for i in rows if view.kinds[i][figures[0]] == NUMBER])
+        if not numbered:
+            return None
+    if _is_contents(view, candidate, heads):
+        return "a list of contents: names of sheets and their titles"
+    if long and len(columns) <= 4:
+        return "terms or notes with their wording, no figures"
+    if len(columns) <= 3 and _NOTES.fullmatch(_first_text(view)):
+        return "notes: text under a heading that says so"
+    if len(columns) <= 2 and sum(is_key_and_value(view, i, columns[0], columns[-1]) for i in rows) * 2 >= len(rows):
+        return "a cover: headings with their particulars"
+    if len(rows) <= 1 and not figures:
+        return "two lines of text, no body"
+    return None
+
+
+def _first_text(view: View) -> str:
+    for i in range(len(view.rows)):
+        if filled := view.filled(i):
+            return one_line(view.value(i, filled[0])).strip(" :")
+    return ""
+
+
+def _is_contents(view: View, candidate: Candidate, heads: str) -> bool:
+    above = [one_line(view.value(i, c)) for i in range(candidate.boundary.row + 1) for c in view.filled(i)]
+    return any(_CONTENTS.fullmatch(text.strip(" :")) for text in above) or _CONTENTS.match(heads) is not None
