@@ -16,7 +16,8 @@ NAME_BYTES = 56  # 63, less the seven of _marker
 JOIN = " | "
 
 # Reserved words of PostgreSQL (appendix C of its manual: reserved, and reserved for functions or types) and
-# the columns that the warehouse adds.
+# the columns that the warehouse adds; `period` is the name of the Parquet folders (`period=2025-08`), and
+# readers would put the folder's value over the column's.
 RESERVED = frozenset(
     [
         "all",
@@ -141,6 +142,7 @@ RESERVED = frozenset(
         "xmax",
         "cmin",
         "cmax",
+        "period",
         "reported_period",
         "value_marker",
     ]
