@@ -28,6 +28,11 @@ class Paths:
         return self.root / "downloads" / "store"
 
     @property
+    def incoming(self) -> Path:
+        """Downloads under way; beside the store, so that a rename takes them in."""
+        return self.root / "downloads" / "incoming"
+
+    @property
     def download_index(self) -> Path:
         return self.root / "downloads" / "index.json"
 
@@ -77,6 +82,16 @@ class Paths:
         return self.output / "datapackage.json"
 
     @property
+    def updates(self) -> Path:
+        """What `check_updates` found."""
+        return self.output / "updates.json"
+
+    @property
+    def discovered(self) -> Path:
+        """What `discover` found."""
+        return self.output / "discovered.json"
+
+    @property
     def versions(self) -> Path:
         return self.output / ".versions"
 
@@ -113,6 +128,11 @@ class Paths:
     @property
     def private(self) -> Path:
         return self.root / ".datawarp"
+
+    @property
+    def hosts(self) -> Path:
+        """When each host may be asked again."""
+        return self.private / "hosts"
 
     @property
     def postgres(self) -> Path:
