@@ -10,6 +10,7 @@ rule request_refresh:
     priority: 60
     params:
         unit=unit_slice,
+        why=refresh_reason,
     message:
         "refresh {wildcards.publication} {wildcards.period}: archive what is there"
     script:

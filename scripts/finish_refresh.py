@@ -3,6 +3,10 @@ from snakemake.script import snakemake
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "finish_refresh") as job:
-    from datawarp.operations.refresh import finish_refresh
+    from contextlib import closing
 
-    finish_refresh(job.unit, snakemake.wildcards.run, job.paths, job.settings)
+    from datawarp.operations.refresh import finish_refresh
+    from datawarp.warehouse.connection import connect
+
+    with closing(connect(job.paths, job.settings)) as connection:
+        finish_refresh(job.unit, snakemake.wildcards.run, job.paths, connection)

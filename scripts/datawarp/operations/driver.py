@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from datawarp.errors import DatawarpError, RegistryError
-from datawarp.operations.configuration import settings_from
+from datawarp.operations.backfill import Choice, choose, read_choice
 from datawarp.operations.failures import Failure, failures
+from datawarp.operations.options import Options, read_options
 from datawarp.operations.pending import Pending, pending_units, slice_of, stale_receipts
+from datawarp.operations.retries import retry_after
 from datawarp.operations.run_record import write_run_record
 from datawarp.operations.stage import headline, indented
 from datawarp.operations.stamps import done_path, new_run_id, newest_stamp, stamp_path
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry, read_registry
-from datawarp.registry.settings import Settings
+from datawarp.registry.settings import Settings, read_settings
 
 # Rules whose jobs talk to the database.
 _WITH_DATABASE = frozenset({"load", "export", "catalogue", "finish_refresh"})
@@ -34,7 +36,9 @@ class Plan:
     paths: Paths
     settings: Settings
     registry: Registry
-    refreshed: frozenset[str] = frozenset()
+    choice: Choice
+    options: Options
+    refreshed: frozenset[str]
     run: str = field(default_factory=new_run_id)
     begun: datetime | None = None
     units_of_run: frozenset[str] = frozenset()
@@ -46,10 +50,17 @@ class Plan:
         ``typed_in`` is the folder in which the command was typed (``--directory`` may lead elsewhere);
         ``arguments`` are the command's words, of which ``refresh_<unit>`` matter here.
         """
-        settings = settings_from(config)
+        settings = read_settings(None, config)
         registry = read_registry(registry_path(settings.publications, paths.root, typed_in))
         asked = [m[1] for word in arguments if (m := re.fullmatch(r"refresh_([a-z0-9_-]+):?", word))]
-        return cls(paths, settings, registry, frozenset(registry.unit(name).name for name in asked))
+        return cls(
+            paths,
+            settings,
+            registry,
+            read_choice(config, list(registry.publications)),
+            read_options(config),
+            frozenset(registry.unit(name).name for name in asked),
+        )
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -58,13 +69,24 @@ class Plan:
 
     @cached_property
     def pending(self) -> dict[str, Pending]:
-        """The units with work to do, by name; every unit that is not archived with ``full_dag``."""
-        return pending_units(self.units, self.paths)
+        """The units that this run takes on, by name: those with work to do, or what the strategy names."""
+        found = pending_units(self.units, self.paths)
+        if self.options.retry == "due":
+            now, failed = datetime.now(UTC), failures(self.paths)
+            found = {
+                name: item
+                for name, item in found.items()
+                if name not in failed or retry_after(asdict(failed[name]), now).state == "due"
+            }
+        batch = choose(self.choice, self.units, {name: item.reason for name, item in found.items()})
+        taken = {name: found[name] for name in batch.build}
+        taken |= {name: Pending(name, f"strategy={self.choice.strategy}", again=True) for name in batch.refresh}
+        return taken
 
     @property
     def listed(self) -> list[str]:
         """The units that Snakemake is to look at."""
-        if not self.settings.full_dag:
+        if not self.options.full_dag:
             return list(self.pending)
         return [u.name for u in self.units if not self.paths.archived_record(u.name).exists()]
 
@@ -78,6 +100,10 @@ class Plan:
             return [self._name(stamp_path(unit, self.run, self.paths))]
         newest = newest_stamp(unit, self.paths)
         return [self._name(newest)] if newest else []
+
+    def reason(self, unit: str) -> str:
+        """Why ``unit`` is refreshed although nobody asked for it by name; empty otherwise."""
+        return "" if unit in self.refreshed or unit not in self.pending else self.pending[unit].reason
 
     def targets(self, publication: str | None = None) -> list[str]:
         """The files that bring the listed units (of one publication) to their end.
@@ -115,9 +141,19 @@ class Plan:
         self.units_of_run = frozenset(f"{u['publication']}_{u['period']}" for _, u in listed if u)
         write_run_record(self.paths, self.run, self.units_of_run)
         if any(rule in _WITH_DATABASE for rule, _ in listed):
-            from datawarp.warehouse.connect import ready_database
+            self._open_database()
 
-            ready_database(self.paths)
+    def _open_database(self) -> None:
+        """Start and migrate the database here and not in a job, which might run on another machine.
+
+        A database that cannot be reached stops nothing: what needs none goes on, and each load says so.
+        """
+        from datawarp.warehouse.connection import connect
+
+        try:
+            connect(self.paths, self.settings).close()
+        except DatawarpError as problem:
+            sys.stderr.write(f"\nthe database cannot be used; no unit will be loaded\n{indented(str(problem))}\n\n")
 
     def end(self) -> None:
         """After the last job: the catalogue of what is done if no job made it, and who failed and why."""

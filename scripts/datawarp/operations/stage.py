@@ -15,11 +15,13 @@ from typing import Any
 
 from datawarp.errors import DatawarpError
 from datawarp.operations import failures
-from datawarp.operations.configuration import settings_from
+from datawarp.operations.batch import RunStopped, stop_when_too_many_fail
+from datawarp.operations.run_record import read_run_record
+from datawarp.operations.times import record_time
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry, read_registry
-from datawarp.registry.settings import Settings
+from datawarp.registry.settings import Settings, read_settings
 
 logger = logging.getLogger("datawarp")
 
@@ -41,7 +43,7 @@ class Job:
     @cached_property
     def settings(self) -> Settings:
         """The configuration that Snakemake put together."""
-        return settings_from(self.snakemake.config)
+        return read_settings(None, self.snakemake.config)
 
     @cached_property
     def registry(self) -> Registry:
@@ -63,6 +65,8 @@ def stage(snakemake: Any, name: str) -> Iterator[Job]:
     job = Job(snakemake, name, paths, log)
     with _logging_to(log):
         began = time.monotonic()
+        if not subject.startswith("_"):
+            _go_on_or_leave(job)
         failures.begin(subject, name, paths)
         try:
             yield job
@@ -83,7 +87,20 @@ def stage(snakemake: Any, name: str) -> Iterator[Job]:
                 error=type(fault).__name__,
             )
         failures.succeed(subject, name, paths)
-        logger.info("%s of %s done in %.2f s", name, subject, time.monotonic() - began)
+        took = time.monotonic() - began
+        if name in failures.STAGES:
+            record_time(name, subject, took, paths)
+        logger.info("%s of %s done in %.2f s", name, subject, took)
+
+
+def _go_on_or_leave(job: Job) -> None:
+    """End the process, the unit untouched, when too much of the run has failed for going on to make sense."""
+    try:
+        stop_when_too_many_fail(read_run_record(job.paths), job.settings.backfill, job.paths)
+    except RunStopped as stop:
+        logger.error("%s", stop)
+        sys.stderr.write(f"\nnot begun: {stop}\n")
+        raise SystemExit(1) from None
 
 
 def _subject(snakemake: Any, name: str) -> str:

@@ -14,7 +14,7 @@ from datawarp.registry.models import Model
 
 COMMAND_OPTIONS = frozenset(
     {"execute", "verbose", "skip", "older_than", "purge_db", "to", "delete_local", "strategy", "pub", "since", "until"}
-    | {"max_units", "write", "who", "backup"}
+    | {"max_units", "write", "who", "backup", "reason", "replay", "retry", "full_dag"}
 )
 """Options of single commands (``--config execute=true``): given on the command line, never in the file."""
 
@@ -70,11 +70,6 @@ class Settings(Model):
     publications: str = Field(
         default="config/publications.yaml", description="The registry, relative to the run's folder."
     )
-    full_dag: bool = Field(
-        default=False, description="Let Snakemake itself look at every unit; `all` else lists the pending ones."
-    )
-    replay: bool = Field(default=False, description="A refresh works on the retained downloads, without the network.")
-    reason: str = Field(default="", description="Why a refresh is asked for; kept in tbl_refresh_events.")
     http: HttpSettings = HttpSettings()
     alerts: AlertSettings = AlertSettings()
     backfill: BackfillSettings = BackfillSettings()

@@ -1,0 +1,53 @@
+# `make setup` makes the environment; every other target does so first if need be.
+# PYTHON names the interpreter to build it with: `make setup PYTHON=python3.12`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench
+
+help:
+	@echo "make setup   the environment in $(VENV), from requirements.lock"
+	@echo "make demo    set up, then the main job on bundled releases"
+	@echo "make test    set up, then the tests"
+	@echo "make lint    style, types, workflow"
+	@echo "make bench   how fast and how large, against peers"
+
+setup: $(READY)
+
+# The lock holds a hash for every package; uv checks them, and so does pip where uv has no build.
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "DataWarp needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1 || echo none)."; \
+		echo "Install one and name it: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(VENV) was made with an older Python; remove it and try again: rm -r $(VENV)"; exit 1; }
+	@uv_pin=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock); \
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$uv_pin"; \
+	then $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	fi
+	@touch $@
+	@echo "$(VENV) is ready. Use it with: source $(VENV)/bin/activate"
+
+demo: $(READY)
+	@$(BIN)/python -m datawarp.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+bench: $(READY)
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -1,0 +1,45 @@
+"""Options of a single run: ``--config`` values that no file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from datawarp.errors import RegistryError
+
+
+@dataclass(frozen=True)
+class Options:
+    """``full_dag`` lets Snakemake look at every unit; ``replay`` refreshes from retained bytes;
+    ``retry`` is ``due`` for a night, which leaves failed units alone until their time has come.
+    ``reason`` and ``who`` say why and by whom a refresh is asked for.
+    """
+
+    full_dag: bool = False
+    replay: bool = False
+    retry: Literal["all", "due"] = "all"
+    reason: str = ""
+    who: str = ""
+
+
+def read_options(config: Mapping[str, Any]) -> Options:
+    """The options in Snakemake's ``config``; raises :class:`RegistryError` for a value that cannot be meant."""
+    retry = str(config.get("retry", "all"))
+    if retry not in ("all", "due"):
+        raise RegistryError(f"expected retry=all or retry=due, found retry={retry}", where="--config")
+    return Options(
+        full_dag=flag(config, "full_dag"),
+        replay=flag(config, "replay"),
+        retry="due" if retry == "due" else "all",
+        reason=str(config.get("reason", "")),
+        who=str(config.get("who", "")),
+    )
+
+
+def flag(config: Mapping[str, Any], key: str) -> bool:
+    """Whether the option ``key`` is set to true."""
+    value = str(config.get(key, "false")).lower()
+    if value not in ("true", "false"):
+        raise RegistryError(f"expected {key}=true or {key}=false, found {key}={config[key]}", where="--config")
+    return value == "true"
