@@ -39,6 +39,8 @@ def _reads_as_note(view: View, i: int, columns: list[int]) -> bool:
     if not filled:
         return False
     text = one_line(view.value(i, filled[0]))
+    if len(filled) == 2 and view.kinds[i][filled[0]] == MARKER and view.kinds[i][filled[1]] in (TEXT, PROSE):
+        return True  # a legend: the symbol and its meaning
     return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
 
 
@@ -91,6 +93,9 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
         if not filled and len(stub) >= 2 and not gap and not noted:
             is_row = end is None or not _reads_as_note(view, i, columns)
+        if is_row and gap and end is not None:
+            figures = [c for c in values if view.kinds[i][c] != MARKER]
+            is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, columns)
         if is_row and noted and gap and end is not None:
             why = "notes follow it"
             break

@@ -162,6 +162,8 @@ def _unfinished(view: View, sample: list[int], data: list[int]) -> float:
 
 def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: dict[int, str]) -> float:
     total = 0.0
+    # Beyond a blank row another table may begin with the same header.
+    near = [j for n, j in enumerate(sample) if j == sample[0] + n]
     for c in text:
         head = heads[c]
         if head == BLANK:
@@ -170,7 +172,7 @@ def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: d
             total -= 0.8
         else:
             printed = one_line(view.value(i, c)).casefold()
-            again = printed and any(one_line(view.value(j, c)).casefold() == printed for j in sample)
+            again = printed and any(one_line(view.value(j, c)).casefold() == printed for j in near)
             total += -0.8 if again else 0.5
             if head == PROSE:
                 total -= 0.5

@@ -16,6 +16,7 @@ from datawarp.sheets.columns import printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
 from datawarp.sheets.headers import HeaderBlock, find_header, flatten
+from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
 from datawarp.sheets.prose import why_no_table, why_not_data
 from datawarp.sheets.typing import typed_columns
@@ -88,7 +89,7 @@ def _search(view: View, start: int, stop: int, first: int, last: int, found: lis
                 ends += [c.body.last for c in found[count:]]
             start = max([*ends, body.last]) + 1
             continue
-        found.append(_candidate(view, boundary, header, body))
+        found.append(_candidate(view, boundary, header, body, last))
         start = body.last + 1
 
 
@@ -98,11 +99,11 @@ def _search_one(view: View, start: int, stop: int, first: int, last: int, found:
     if boundary is None:
         return
     header = find_header(view, boundary, start, first, last)
-    found.append(_candidate(view, boundary, header, find_body(view, boundary, stop, first, last)))
+    found.append(_candidate(view, boundary, header, find_body(view, boundary, stop, first, last), last))
 
 
-def _candidate(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> Candidate:
-    columns, stray = table_columns(view, boundary, header, body)
+def _candidate(view: View, boundary: Boundary, header: HeaderBlock, body: Body, last: int) -> Candidate:
+    columns, stray = table_columns(view, boundary, header, body, last)
     evidence = []
     if stray:
         letters = ", ".join(column_letters(c) for c in stray)
@@ -110,13 +111,15 @@ def _candidate(view: View, boundary: Boundary, header: HeaderBlock, body: Body) 
     return Candidate(boundary, header, body, columns, evidence)
 
 
-def table_columns(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> tuple[list[int], list[int]]:
+def table_columns(
+    view: View, boundary: Boundary, header: HeaderBlock, body: Body, last: int
+) -> tuple[list[int], list[int]]:
     """The columns with a header or any value, and those that only hold stray remarks."""
     rows = range(body.first, body.last + 1)
     columns: list[int] = []
     counts: dict[int, int] = {}
-    for c in range(boundary.columns[0], view.width):
-        headed = any(head_kind(view, i, c) != BLANK and (i, c) not in header.titles for i in header.rows)
+    for c in range(boundary.columns[0], last + 1):
+        headed = any(view.kinds[i][c] != BLANK and (i, c) not in header.titles for i in header.rows)
         counts[c] = sum(view.kinds[i][c] != BLANK for i in rows)
         if headed or counts[c]:
             columns.append(c)
@@ -136,29 +139,46 @@ def side_by_side(view: View, boundary: Boundary, header: HeaderBlock, body: Body
     column before more data of the same rows is a spacer.
     """
     rows = range(header.first, body.last + 1)
-    used = [
-        c for c in range(boundary.columns[0], boundary.columns[-1] + 1) if any(view.kinds[i][c] != BLANK for i in rows)
-    ]
+    reach = range(boundary.columns[0], boundary.columns[-1] + 1)
+    used = [c for c in reach if any(view.kinds[i][c] != BLANK or _spanned(view, i, c) for i in rows)]
     blocks: list[list[int]] = [[used[0]]]
     for c in used[1:]:
         if c - blocks[-1][-1] > 1:
             blocks.append([c])
         else:
             blocks[-1].append(c)
-    merged: list[list[int]] = []
+    whole: list[list[int]] = []
+    labels: list[int] = []  # a column of labels apart from the figures to its right
     for block in blocks:
-        if merged and not _stands_alone(block, boundary):
-            merged[-1] += block
+        if whole and len(block) == 1 and block[0] in boundary.text and block is not blocks[-1]:
+            labels = [*labels, *block]
+        elif whole and not _stands_alone(view, [*labels, *block], boundary, whole[0][0]):
+            whole[-1] += [*labels, *block]
+            labels = []
         else:
-            merged.append(block)
-    if len(merged) > 1 and not _stands_alone(merged[0], boundary):
-        merged[1] = merged[0] + merged[1]
-        del merged[0]
-    return [(b[0], b[-1]) for b in merged]
+            whole.append([*labels, *block])
+            labels = []
+    if len(whole) > 1 and not _stands_alone(view, whole[0], boundary, whole[0][0]):
+        whole[1] = whole[0] + whole[1]
+        del whole[0]
+    return [(b[0], b[-1]) for b in whole]
 
 
-def _stands_alone(block: list[int], boundary: Boundary) -> bool:
-    return len(block) >= 2 and block[0] in boundary.text and any(c in boundary.data for c in block[1:])
+def _spanned(view: View, i: int, column: int) -> bool:
+    """Whether a cell lies in a range merged across columns that stands for one heading."""
+    merge = view.merge_at(i, column)
+    return merge is not None and merge.left < column and head_kind(view, i, column) != BLANK
+
+
+def _stands_alone(view: View, block: list[int], boundary: Boundary, first: int) -> bool:
+    if len(block) < 2 or not any(c in boundary.data for c in block[1:]):
+        return False
+    if block[0] in boundary.text:
+        return True
+    heading = one_line(view.value(boundary.row, block[0]))
+    if heading and heading == one_line(view.value(boundary.row, first)):
+        return True
+    return all(read_label(view.value(j, block[0])) for j in boundary.sample if view.kinds[j][block[0]] != BLANK)
 
 
 def write_up(

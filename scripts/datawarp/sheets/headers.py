@@ -58,7 +58,20 @@ def find_header(view: View, found: Boundary, start: int, first: int, last: int) 
         block.titles |= titles
         blanks, passed = 0, []
         i -= 1
+    block.rows += _standing_below(view, found, block)
     return block
+
+
+def _standing_below(view: View, found: Boundary, block: HeaderBlock) -> list[int]:
+    """Blank rows below the last header row that its merged cells reach down over."""
+    bottom = view.numbers[found.row]
+    for i in block.rows:
+        for c in view.filled(i, found.columns[0], found.columns[-1]):
+            merge = view.merge_at(i, c)
+            if merge is not None and merge.bottom - merge.top < MOST_TIERS:
+                bottom = max(bottom, merge.bottom)
+    rows = range(found.row + 1, min(found.row + 1 + bottom - view.numbers[found.row], len(view.rows)))
+    return [i for i in rows if view.blank(i, found.columns[0], found.columns[-1])] if rows else []
 
 
 def _title_cells(view: View, i: int, found: Boundary) -> set[tuple[int, int]]:

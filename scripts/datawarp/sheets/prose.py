@@ -21,6 +21,8 @@ _NOTES = re.compile(
     r"notes?|footnotes?|note\s+(?:number|text)|definitions?|glossary|terms?(?:\s+and\s+definitions?)?|metadata|symbols?"
     r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?|change\s*log|version(?:\s+history)?|shorthand", re.I
 )  # fmt: skip
+_HISTORY = re.compile(r"\b(?:version|revision|change|amendment|correction)s?\b", re.I)
+_ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")
 LONG_TEXT = 70
 
 
@@ -50,6 +52,8 @@ def _reason(view: View, candidate: Candidate) -> str | None:
     heads = " ".join(one_line(view.value(boundary.row, c)) for c in columns)
     long = [c for c, found in texts.items() if found and sum(map(len, found)) / len(found) > LONG_TEXT]
     figures = [c for c in boundary.data if c in columns]
+    if len(columns) <= 5 and _is_history(view, candidate):
+        return "a history of versions and revisions"
     if figures and not (len(figures) == 1 and figures[0] == columns[0]):
         # Numbers right of the first column make a table, unless they are a few in a list of prose.
         counts = sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows for c in figures)
@@ -66,9 +70,25 @@ def _reason(view: View, candidate: Candidate) -> str | None:
         return "notes: text under a heading that says so"
     if len(columns) <= 2 and sum(is_key_and_value(view, i, columns[0], columns[-1]) for i in rows) * 2 >= len(rows):
         return "a cover: headings with their particulars"
+    if len(columns) <= 2 and not figures and any(_ADDRESS.search(t) for found in texts.values() for t in found):
+        return "a cover: particulars of the publication and whom to ask"
     if len(rows) <= 1 and not figures:
         return "two lines of text, no body"
     return None
+
+
+def _is_history(view: View, candidate: Candidate) -> bool:
+    """Whether a small table lists versions: a version or a date, and what was revised."""
+    heads = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
+    if not any(_HISTORY.search(h) for h in heads):
+        return False
+    figures = [c for c in candidate.columns if c in candidate.boundary.data]
+    named = [
+        h
+        for h in heads
+        if _HISTORY.search(h) or re.search(r"\b(?:date|details?|description|author|reason|page|table)\b", h, re.I)
+    ]
+    return len(named) >= 0.6 * len(heads) and len(figures) <= 2 and len(figures) < len(candidate.columns)
 
 
 def _first_text(view: View) -> str:
