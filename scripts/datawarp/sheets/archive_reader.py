@@ -86,7 +86,9 @@ def data_files(blob: Blob, limit: int, depth: int = 0) -> Iterator[tuple[Blob, F
 
 def _unzipped(blob: Blob, limit: int) -> Blob:
     def opener() -> IO[bytes]:
-        return io.BufferedReader(_Counted(gzip.GzipFile(fileobj=blob.opener()), blob.where, limit), 1 << 18)
+        return io.BufferedReader(
+            _Counted(cast(IO[bytes], gzip.GzipFile(fileobj=blob.opener())), blob.where, limit), 1 << 18
+        )
 
     return Blob(blob.filename, blob.member, opener)
 

@@ -47,7 +47,7 @@ def content_of(blob: Blob) -> Format:
     head = blob.head(HEAD_BYTES)
     if not head:
         raise SheetError("the file is empty (0 bytes)", where=blob.where, hint="download it again")
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _package(blob)
     if head.startswith(_OLE) or _RAW_BIFF.match(head):
         return "xls"
@@ -101,9 +101,9 @@ def _text(blob: Blob, head: bytes) -> Format:
             )
     text = start.lstrip()
     lower = text[:4096].lower()
-    if text.startswith("ID;P") or text.startswith("ID;"):
+    if re.match(r"ID;P[^\r\n]*[\r\n]+(?:P;|F;|O;|B;|C;|NN;)", text):
         return "sylk"
-    if lower.startswith("<?xml") or lower.startswith("<workbook"):
+    if lower.startswith(("<?xml", "<workbook")):
         if "urn:schemas-microsoft-com:office:spreadsheet" in lower:
             return "spreadsheetml"
         if "<html" not in lower:

@@ -33,8 +33,11 @@ def reader_words(dialect: Dialect) -> str:
 def records(blob: Blob, text: str, dialect: Dialect) -> list[list[Cell]]:
     """All records of ``text``; blank cells are None, a row ends at its last cell that is not blank."""
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
-    quoting = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, quoting=quoting)
+    lines = io.StringIO(text, newline="")
+    if dialect.quoting:
+        reader = csv.reader(lines, delimiter=dialect.delimiter)
+    else:
+        reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
     rows: list[list[Cell]] = []
     try:
         for record in reader:

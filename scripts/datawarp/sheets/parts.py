@@ -1,0 +1,57 @@
+"""What the fast reader leaves out of a sheet, as a scan of the file's own bytes finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from datawarp.sheets.grid import Cell, Grid, Merge
+
+
+@dataclass
+class SheetParts:
+    """What a scan of one sheet found; rows and columns are 0-based, extents are counts."""
+
+    errors: list[tuple[int, int, str]] = field(default_factory=list)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    number_formats: dict[tuple[int, int], str] = field(default_factory=dict)
+    uncalculated: int = 0
+    first_uncalculated: str = ""
+    merges: list[Merge] = field(default_factory=list)
+    rows: int = 0
+    columns: int = 0
+    cells: int = 0
+
+    @property
+    def sparse(self) -> bool:
+        """Whether a few cells far apart span an area that would not fit in memory."""
+        area = self.rows * self.columns
+        return area > 20_000_000 and area > 8 * self.cells
+
+    def complete(self, grid: Grid) -> None:
+        """Put into ``grid`` what the fast reader left out."""
+        grid.hidden_rows = frozenset(self.hidden_rows)
+        grid.hidden_columns = frozenset(self.hidden_columns)
+        grid.number_formats = self.number_formats
+        grid.merges = grid.merges or self.merges
+        put_errors(grid, self.errors)
+        if self.uncalculated:
+            grid.notes.append(
+                f"{self.uncalculated} formulas have no stored value (the first is {self.first_uncalculated}): "
+                "these cells are blank until the workbook is calculated and saved"
+            )
+
+
+def put_errors(grid: Grid, errors: list[tuple[int, int, str]]) -> None:
+    """Print error cells as Excel does where the fast reader gave blanks; rows and columns 0-based."""
+    if not errors:
+        return
+    rows: list[list[Cell]] = grid.rows if isinstance(grid.rows, list) else [list(row) for row in grid.rows]
+    for r, c, text in errors:
+        while len(rows) <= r:
+            rows.append([])
+        row = rows[r]
+        row.extend([None] * (c + 1 - len(row)))
+        if row[c] is None:
+            row[c] = text
+    grid.rows, grid.n_rows = rows, len(rows)

@@ -1,0 +1,174 @@
+"""What the fast reader leaves out of an .xlsx: found by a scan of the package's XML bytes.
+
+Error cells, formulas without a stored value, hidden rows and columns, number formats, and how far the cells
+really reach (a dimension may lie). The scan looks for rare byte sequences block by block, so that its
+memory does not grow with the sheet and its time is a small part of reading it.
+"""
+
+from __future__ import annotations
+
+import html
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+from datawarp.sheets.blob import read_up_to
+from datawarp.sheets.grid import column_index
+from datawarp.sheets.number_formats import telling_styles
+from datawarp.sheets.parts import SheetParts
+
+BLOCK = 4 << 20
+# Number formats are those of columns: the first blocks of a sheet show them.
+FORMAT_BLOCKS = 3
+
+_ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
+_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*\bhidden="(?:1|true)"[^>]*>')
+_COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
+_WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
+_ERROR = re.compile(rb'<(?:\w+:)?c\b([^>]*\bt="e"[^>]*)>(.*?)</(?:\w+:)?c>', re.S)
+_VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
+_UNCALCULATED = re.compile(
+    rb'<(?:\w+:)?c r="([A-Z]+[0-9]+)"(?:(?! t="str")[^>])*><(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)'
+    rb"(?:<(?:\w+:)?v ?/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
+)
+_MAYBE_UNCALCULATED = (b"f></c>", b"f><v></v>", b"f><v/>", b"/></c>", b"f><v />")
+
+
+class XlsxParts:
+    """The parts of one .xlsx or .xlsm package."""
+
+    def __init__(self, package: zipfile.ZipFile) -> None:
+        self._package = package
+        self._names = {name.lower().lstrip("/"): name for name in package.namelist()}
+        workbook = self._workbook_part()
+        self.sheets = self._sheet_parts(workbook)
+        self._styles = self._telling_styles(workbook)
+
+    def _read(self, part: str) -> bytes:
+        name = self._names.get(part.lower().lstrip("/"))
+        return self._package.read(name) if name else b""
+
+    def _workbook_part(self) -> str:
+        for attributes in _tags(self._read("_rels/.rels"), b"Relationship"):
+            if attributes.get("Type", "").endswith("/officeDocument"):
+                return attributes["Target"].lstrip("/")
+        return "xl/workbook.xml"
+
+    def _related(self, workbook: str) -> Iterator[tuple[dict[str, str], str]]:
+        folder, name = posixpath.split(workbook)
+        for attributes in _tags(self._read(f"{folder}/_rels/{name}.rels"), b"Relationship"):
+            target = attributes.get("Target", "")
+            yield attributes, target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
+
+    def _sheet_parts(self, workbook: str) -> list[str | None]:
+        parts = {attributes.get("Id"): part for attributes, part in self._related(workbook)}
+        found = []
+        for attributes in _tags(self._read(workbook), b"sheet"):
+            ids = [value for name, value in attributes.items() if name.endswith(":id")]
+            found.append(parts.get(ids[0]) if ids else None)
+        return found
+
+    def _telling_styles(self, workbook: str) -> dict[int, str]:
+        part = next((p for a, p in self._related(workbook) if a.get("Type", "").endswith("/styles")), "xl/styles.xml")
+        xml = self._read(part)
+        codes = {int(a["numFmtId"]): a.get("formatCode", "") for a in _tags(xml, b"numFmt") if "numFmtId" in a}
+        start = re.search(rb"<(?:\w+:)?cellXfs\b", xml)
+        end = re.search(rb"</(?:\w+:)?cellXfs>", xml)
+        if not start or not end:
+            return {}
+        return telling_styles(
+            [int(a.get("numFmtId", "0")) for a in _tags(xml[start.end() : end.start()], b"xf")], codes
+        )
+
+    def scan(self, index: int) -> SheetParts:
+        """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""
+        parts = SheetParts()
+        part = self.sheets[index] if index < len(self.sheets) else None
+        name = self._names.get(part.lower()) if part else None
+        if name is None:
+            return parts
+        styles = self._styles
+        wanted = re.compile(
+            rb'<(?:\w+:)?c r="([A-Z]+)([0-9]+)" s="(' + b"|".join(str(s).encode() for s in styles) + rb')"'
+        )
+        with self._package.open(name) as stream:
+            for number, block in enumerate(_blocks(stream)):
+                _scan_block(block, parts)
+                if number == 0:
+                    _scan_columns(block, parts)
+                if styles and number < FORMAT_BLOCKS:
+                    for match in wanted.finditer(block):
+                        place = (int(match[2]) - 1, column_index(match[1].decode()))
+                        parts.number_formats[place] = styles[int(match[3])]
+        return parts
+
+
+def _tags(xml: bytes, name: bytes) -> Iterator[dict[str, str]]:
+    """The attributes of every tag of that name."""
+    for match in re.finditer(rb"<(?:\w+:)?" + name + rb"\s([^>]*)>", xml):
+        yield {k.decode(): html.unescape(v.decode("utf-8", "replace")) for k, v in _ATTRIBUTE.findall(match[1])}
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in blocks that end where a cell begins, so that no cell is cut."""
+    rest = b""
+    while block := read_up_to(stream, BLOCK):
+        block = rest + block
+        cut = max(block.rfind(b"<row "), block.rfind(b"<c "), block.rfind(b":c "))
+        if cut <= 0 or len(block) < BLOCK:
+            rest = b""
+            yield block
+        else:
+            cut = block.rfind(b"<", 0, cut + 1)
+            rest = block[cut:]
+            yield block[:cut]
+    if rest:
+        yield rest
+
+
+def _scan_block(block: bytes, parts: SheetParts) -> None:
+    parts.cells += block.count(b"<c ") + block.count(b":c ")
+    last = None
+    at = max(block.rfind(b"<row "), block.rfind(b":row "))
+    if at >= 0:
+        last = _ROW.search(block, max(0, at - 20))
+    if last:
+        parts.rows = max(parts.rows, int(last[1]))
+    if _WIDE.search(block):
+        widest = max(_WIDE.findall(block), key=lambda letters: (len(letters), letters))
+        parts.columns = max(parts.columns, column_index(widest.decode()) + 1)
+    else:
+        parts.columns = max(parts.columns, 26)
+    if b'"e"' in block:
+        parts.errors.extend(_errors(block))
+    if b"hidden=" in block:
+        for match in _HIDDEN_ROW.finditer(block):
+            row = _ROW.match(match[0])
+            if row:
+                parts.hidden_rows.add(int(row[1]) - 1)
+    if b"<f" in block and any(sign in block for sign in _MAYBE_UNCALCULATED):
+        for match in _UNCALCULATED.finditer(block):
+            parts.uncalculated += 1
+            parts.first_uncalculated = parts.first_uncalculated or match[1].decode()
+
+
+def _scan_columns(block: bytes, parts: SheetParts) -> None:
+    data = block.find(b"sheetData")
+    if b"hidden=" not in block[:data]:
+        return
+    for match in _COLUMN.finditer(block[:data]):
+        attributes = dict(_ATTRIBUTE.findall(match[1]))
+        if attributes.get(b"hidden") in (b"1", b"true"):
+            first, last = int(attributes[b"min"]), min(int(attributes[b"max"]), 16_384)
+            parts.hidden_columns.update(range(first - 1, last))
+
+
+def _errors(block: bytes) -> Iterator[tuple[int, int, str]]:
+    for match in _ERROR.finditer(block):
+        place = re.search(rb'\br="([A-Z]+)([0-9]+)"', match[1])
+        value = _VALUE.search(match[2])
+        if place and value:
+            yield int(place[2]) - 1, column_index(place[1].decode()), html.unescape(value[1].decode("utf-8", "replace"))
