@@ -1,1 +1,1 @@
-"""Parquet, metadata and the catalogue."""
+"""Parquet, metadata and the catalogue: what people, notebooks and dashboards read."""

@@ -147,6 +147,18 @@ class Paths:
         """Tables as the draft stage typed them, one Arrow file each; gone once exported."""
         return self.private / "tables" / unit
 
+    def export_lock(self, name: str) -> Path:
+        """Held while the files of a source, or the receipt of a unit, change."""
+        return self.private / "exports" / f"{name}.lock"
+
+    def export_journal(self, source_code: str) -> Path:
+        """Units whose Parquet is being brought to a new schema; gone once their receipts say so."""
+        return self.private / "exports" / f"{source_code}.json"
+
+    def profile(self, source_code: str, unit: str) -> Path:
+        """What one Parquet file holds, column by column; made again when it is missing."""
+        return self.private / "profiles" / source_code / f"{unit}.json"
+
     def failure(self, unit: str) -> Path:
         """Why a unit's last job failed; gone once a stage of that unit ends well."""
         return self.private / "failures" / f"{unit}.json"

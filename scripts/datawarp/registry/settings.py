@@ -61,6 +61,14 @@ class BackfillSettings(Model):
     min_failures: int = Field(default=5, ge=1, description="Failures below which a run is never stopped.")
 
 
+class ExportSettings(Model):
+    """What is kept of the Parquet files that an export replaces."""
+
+    versions: int = Field(
+        default=3, ge=0, description="Earlier versions of each Parquet file kept under output/.versions/."
+    )
+
+
 class Settings(Model):
     """The whole configuration. Every value has a default; command-line ``--config`` overrules.
 
@@ -73,6 +81,7 @@ class Settings(Model):
     http: HttpSettings = HttpSettings()
     alerts: AlertSettings = AlertSettings()
     backfill: BackfillSettings = BackfillSettings()
+    export: ExportSettings = ExportSettings()
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
