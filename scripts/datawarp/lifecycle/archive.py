@@ -1,0 +1,257 @@
+"""Old releases out of use and into ``archive/``, so that every one of them can come back.
+
+For each unit, in this order: the index of its archive entry, its record (from here on it is not
+pending), the moves, the rows out of the database, the record again, complete. A run that is cut off
+anywhere is finished by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datawarp.errors import DatawarpError, LifecycleError
+from datawarp.files import read_json, write_json
+from datawarp.lifecycle.entries import (
+    Entry,
+    entry_from,
+    entry_record,
+    finish,
+    index_path,
+    plan,
+    remove_empty_folders,
+)
+from datawarp.lifecycle.retention import Decision, Holding, RetentionPolicy, decide, holding_of
+from datawarp.lifecycle.rows import purge_unit, record_policy, unit_rows
+from datawarp.registry.models import split_unit_name
+from datawarp.registry.paths import Paths
+from datawarp.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+
+
+@dataclass(frozen=True)
+class ArchivedUnit:
+    """``manifests/archived/<publication>/<unit>.json``: that a unit is archived, and all its files.
+
+    ``purged`` is None while its rows are in the database, else the rows removed by table.
+    """
+
+    unit: str
+    entry: Entry
+    purge: bool
+    purged: dict[str, int] | None = None
+    complete: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "unit": self.unit,
+            "state": "archived",
+            "complete": self.complete,
+            "purge_db": self.purge,
+            "purged": self.purged,
+            "entry": entry_record(self.entry),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> ArchivedUnit:
+        """The inverse of :meth:`record`; raises ``KeyError`` or ``TypeError``."""
+        return cls(
+            record["unit"], entry_from(record["entry"]), record["purge_db"], record["purged"], record["complete"]
+        )
+
+
+@dataclass
+class ArchiveReport:
+    """What `archive` did: units with the number of files, those protected or failed with the reason."""
+
+    archived: dict[str, int] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
+    purged_rows: int = 0
+    protected: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    considered: int = 0
+
+    def text(self) -> str:
+        """The report for the terminal."""
+        lines = [
+            f"{len(self.archived)} of {self.considered} units moved to the archive, "
+            f"{self.purged_rows} rows out of the database, {len(self.failed)} failed"
+        ]
+        lines += [f"  archived: {unit} ({n} files)" for unit, n in self.archived.items()]
+        lines += [f"  finished what an earlier run began: {unit}" for unit in self.finished]
+        lines += [f"  kept: {unit}: {why}" for unit, why in self.protected.items()]
+        lines += [f"  failed: {unit}: {why}" for unit, why in self.failed.items()]
+        return "\n".join(lines)
+
+
+def archive(
+    paths: Paths,
+    registry: Registry,
+    connect: Callable[[], Connection],
+    clock: Callable[[], datetime],
+    policy: RetentionPolicy,
+    *,
+    older_than: timedelta | None = None,
+    purge_db: bool = False,
+) -> ArchiveReport:
+    """Archive every unit that ``older_than``, or else the policy, says is due.
+
+    ``connect`` opens the warehouse; it is called once. With ``purge_db``, or where the unit's rule says
+    so, its rows leave the database in one transaction per unit. A unit that cannot be archived safely
+    is named in the report and left as it is.
+    """
+    report = ArchiveReport()
+    connection = connect()
+    try:
+        if policy.rules:
+            record_policy(connection, policy, clock())
+        for unit in unfinished(paths):
+            with _failures(report, unit.unit):
+                report.purged_rows += _carry_out(paths, connection, unit)
+                report.finished.append(unit.unit)
+        holdings = _holdings(paths, registry, report)
+        report.considered = len(holdings)
+        for decision in decide(holdings, policy, clock().date(), older_than):
+            _apply(paths, connection, clock, policy, decision, purge_db, report)
+    finally:
+        connection.close()
+    return report
+
+
+def read_record(paths: Paths, unit: str) -> ArchivedUnit | None:
+    """The archive record of ``unit``, or None; raises :class:`LifecycleError` when it is damaged."""
+    return _read(paths.archived_record(unit))
+
+
+def unfinished(paths: Paths) -> Iterator[ArchivedUnit]:
+    """Units whose way into the archive was cut off."""
+    for path in sorted(paths.archived_record("x_y").parent.parent.glob("*/*.json")):
+        found = _read(path)
+        if found is not None and not found.complete:
+            yield found
+
+
+def unit_files(paths: Paths, unit: str) -> list[Path]:
+    """The files of an exported unit that its archiving moves: manifests, markers, receipt, Parquet."""
+    files = [
+        paths.pending_manifest(unit),
+        paths.enriched_manifest(unit),
+        paths.loaded_marker(unit),
+        paths.review(unit),
+        paths.export_receipt(unit),
+    ]
+    files += [paths.root / source["parquet"] for source in read_json(paths.export_receipt(unit))["sources"]]
+    return [f for f in files if f.exists()]
+
+
+def reference_units(paths: Paths, registry: Registry) -> set[str]:
+    """The units whose manifest later periods are matched to, by the registry or by promotion."""
+    named = [p.reference_manifest for p in registry.publications.values() if p.reference_manifest]
+    files = [Path(n) for n in named] + list(paths.reference_manifests.glob("*.yaml"))
+    return {f.name.removesuffix(".yaml").removesuffix(".enriched") for f in files}
+
+
+def _holdings(paths: Paths, registry: Registry, report: ArchiveReport) -> list[Holding]:
+    references = reference_units(paths, registry)
+    found: list[Holding] = []
+    for receipt in sorted((paths.output / "receipts").glob("*/*.json")):
+        unit = receipt.stem
+        with _failures(report, unit):
+            publication, period = split_unit_name(unit)
+            codes = [str(s["code"]) for s in read_json(receipt)["sources"]]
+            found.append(holding_of(unit, publication, period, codes, unit in references))
+    return found
+
+
+def _apply(
+    paths: Paths,
+    connection: Connection,
+    clock: Callable[[], datetime],
+    policy: RetentionPolicy,
+    decision: Decision,
+    purge_db: bool,
+    report: ArchiveReport,
+) -> None:
+    holding = decision.holding
+    if not decision.archive:
+        if decision.reason.startswith("protected"):
+            report.protected[holding.unit] = decision.reason
+        return
+    with _failures(report, holding.unit):
+        rule = policy.rule_for(holding.publication)
+        entry = plan(paths, unit_files(paths, holding.unit), "archive", decision.reason, clock(), holding.unit)
+        unit = ArchivedUnit(holding.unit, entry, purge_db or bool(rule and rule.purge_db))
+        _check(paths, connection, unit)
+        report.purged_rows += _carry_out(paths, connection, unit)
+        report.archived[holding.unit] = len(entry.files)
+
+
+def _check(paths: Paths, connection: Connection, unit: ArchivedUnit) -> None:
+    """Refuse a unit that is not whole: what is archived must be what would be restored."""
+    if paths.failure(unit.unit).exists():
+        raise LifecycleError(
+            "its last job failed, so its files are not its newest state",
+            hint=f"`snakemake {split_unit_name(unit.unit)[0]}` finishes it; then archive again",
+        )
+    hashes = {f.path: f.sha256 for f in unit.entry.files}
+    sources = read_json(paths.export_receipt(unit.unit))["sources"]
+    for source in sources:
+        found = hashes.get(source["parquet"])
+        if found != source["sha256"]:
+            raise LifecycleError(
+                f"its Parquet has SHA-256 {found or '(no file)'}, and its receipt says {source['sha256']}",
+                where=source["parquet"],
+                hint=f"`snakemake refresh_{unit.unit}` builds it again; then archive again",
+            )
+    if unit.purge:
+        promised = {s["table"]: int(s["rows"]) for s in sources if int(s["rows"])}
+        found_rows = unit_rows(connection, unit.unit)
+        if found_rows != promised:
+            raise LifecycleError(
+                f"the database holds {found_rows}, and its receipt says {promised}: its Parquet may be the only copy",
+                hint="`snakemake validate` says what differs; nothing was moved",
+            )
+
+
+def _carry_out(paths: Paths, connection: Connection, unit: ArchivedUnit) -> int:
+    """The steps of one unit from wherever they stopped; returns the rows that left the database."""
+    write_json(index_path(paths, unit.entry), entry_record(unit.entry))
+    write_json(paths.archived_record(unit.unit), unit.record())
+    finish(paths, unit.entry)
+    purged = purge_unit(connection, unit.unit) if unit.purge else None
+    done = ArchivedUnit(unit.unit, unit.entry, unit.purge, purged, complete=True)
+    write_json(paths.archived_record(unit.unit), done.record())
+    for folder in {(paths.root / f.path).parent for f in unit.entry.files}:
+        remove_empty_folders(paths.root, folder)
+    return sum((purged or {}).values())
+
+
+def _read(path: Path) -> ArchivedUnit | None:
+    try:
+        return ArchivedUnit.from_record(read_json(path))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise LifecycleError(
+            f"not an archive record: {problem!r}",
+            where=str(path),
+            hint="bring it back from the bucket (manifests/current/archived/…); the entry's index has the same list",
+        ) from problem
+
+
+@contextmanager
+def _failures(report: ArchiveReport, unit: str) -> Iterator[None]:
+    """Note a unit's error in the report and let the next unit go on."""
+    try:
+        yield
+    except DatawarpError as problem:
+        report.failed[unit] = str(problem)
+    except (OSError, ValueError, KeyError) as problem:
+        report.failed[unit] = f"{type(problem).__name__}: {problem}"

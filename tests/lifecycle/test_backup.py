@@ -1,0 +1,276 @@
+"""Backups on a real server: dumped, described, kept by generations, damaged, and restored."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from datawarp.errors import LifecycleError
+from datawarp.lifecycle import restore_backup as restore_module
+from datawarp.lifecycle.backup import Backup, backup, backups, superseded
+from datawarp.lifecycle.fingerprint import fingerprint
+from datawarp.lifecycle.pgtools import Tools, connection_environment, find_tools
+from datawarp.lifecycle.restore_backup import restore_backup
+from datawarp.lifecycle.retention import Generations
+from datawarp.registry.paths import Paths
+from datawarp.warehouse.connection import open_connection
+
+KEEP = Generations()
+
+
+class Clock:
+    """Seconds that pass with every look, from a fixed moment."""
+
+    def __init__(self, start: datetime = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def execute(url: str, statement: str) -> None:
+    connection = open_connection(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def scalar(url: str, query: str) -> object:
+    connection = open_connection(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        row = cursor.fetchone()
+    connection.close()
+    return row[0] if row else None
+
+
+@pytest.fixture
+def warehouse(database_url: str) -> str:
+    """A warehouse with one source whose values are of every kind that prints in a way of its own."""
+    execute(
+        database_url,
+        """
+        INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES ('b', 'b', 'Beds');
+        INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) VALUES ('b', 'b', 'tbl_beds');
+        CREATE TABLE staging.tbl_beds (org text, beds bigint, rate double precision, day date, at timestamp, ok boolean,
+            _loaded_at timestamptz);
+        INSERT INTO staging.tbl_beds SELECT 'R' || n, n, n / 7.0, date '2026-01-01' + n, timestamp '2026-01-01' +
+            n * interval '1 hour', n %% 2 = 0, timestamptz '2026-01-01 00:00:00+00' FROM generate_series(1, 500) n;
+        INSERT INTO staging.tbl_beds VALUES (NULL, NULL, 'NaN', NULL, NULL, NULL, now()), ('it''s "é" \\', 1, 0.1, NULL,
+            NULL, NULL, NULL);
+        """.replace("%%", "%"),
+    )
+    return database_url
+
+
+def figures(url: str) -> object:
+    connection = open_connection(url)
+    try:
+        return fingerprint(connection)
+    finally:
+        connection.close()
+
+
+def test_a_backup_brings_back_what_was_lost(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    before = figures(warehouse)
+    made = backup(paths, warehouse, clock, KEEP).made
+    execute(
+        warehouse,
+        "UPDATE staging.tbl_beds SET beds = beds + 1 WHERE org = 'R7'; DELETE FROM staging.tbl_beds WHERE org = 'R8';"
+        "CREATE TABLE staging.tbl_later (x int)",
+    )
+
+    report = restore_backup(paths, warehouse, clock)
+
+    assert report.used == made
+    assert figures(warehouse) == before
+    assert "staging.tbl_later: 0 rows before, not there now" in report.text()
+    assert "staging.tbl_beds: 501 rows before, 502 rows now" in report.text()
+    schemas = scalar(
+        warehouse, "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^pg_'"
+    )
+    assert schemas == ["datawarp", "information_schema", "public", "staging"]
+    execute(warehouse, "DELETE FROM datawarp.tbl_data_sources")
+    assert scalar(warehouse, "SELECT to_regclass('staging.tbl_beds')") is None, "the trigger works after a restore"
+
+
+def test_a_backup_restores_into_an_empty_database(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    before = figures(warehouse)
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, "DROP SCHEMA datawarp CASCADE; DROP SCHEMA staging CASCADE; CREATE TABLE public.mine (x int)")
+
+    restore_backup(paths, warehouse, clock)
+
+    assert figures(warehouse) == before
+    assert scalar(warehouse, "SELECT to_regclass('public.mine')::text") == "mine", "other people's tables stay"
+
+
+def test_the_dump_and_its_figures_are_of_one_moment(
+    warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that commits between the dump and the count is in neither."""
+    run = Tools.run
+
+    def run_and_load(tools: Tools, program: str, *args: object, **options: object) -> None:
+        run(tools, program, *args, **options)  # type: ignore[arg-type]
+        if program == "pg_dump":
+            execute(warehouse, "INSERT INTO staging.tbl_beds (org) VALUES ('late')")
+
+    monkeypatch.setattr(Tools, "run", run_and_load)
+    made = backup(Paths(tmp_path), warehouse, Clock(), KEEP).made
+    assert made.tables["staging.tbl_beds"].rows == 502
+    restore_backup(Paths(tmp_path), warehouse, Clock())
+
+
+def test_a_damaged_backup_is_refused_and_the_one_before_is_used(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    first = backup(paths, warehouse, clock, KEEP).made
+    clock.now += timedelta(days=1)
+    second = backup(paths, warehouse, clock, KEEP).made
+    body = bytearray(second.path.read_bytes())
+    body[len(body) // 2] ^= 1
+    second.path.write_bytes(bytes(body))
+
+    with pytest.raises(LifecycleError, match="is damaged"):
+        restore_backup(paths, warehouse, clock, second.path)
+    assert restore_backup(paths, warehouse, clock).used.file == first.file
+
+
+def test_a_backup_that_does_not_come_out_as_described_changes_nothing(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    made = backup(paths, warehouse, clock, KEEP).made
+    described = made.sidecar.read_text().replace('"rows": 502', '"rows": 503')
+    made.sidecar.write_text(described)
+    before = figures(warehouse)
+
+    with pytest.raises(LifecycleError, match="502 rows, 503 expected"):
+        restore_backup(paths, warehouse, clock)
+
+    assert figures(warehouse) == before
+    assert scalar(warehouse, "SELECT count(*) FROM pg_database WHERE datname LIKE 'datawarp_restore_%'") == 0
+
+
+@pytest.mark.parametrize("dies", ["pg_restore", "psql"])
+def test_a_swap_that_dies_half_way_leaves_the_old_state(
+    warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """One of the programs of the swap is a script that passes on some of the bytes and then fails."""
+    paths, clock = Paths(tmp_path), Clock()
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, "UPDATE staging.tbl_beds SET beds = 0")
+    before = figures(warehouse)
+    real = find_tools(180000)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in ("pg_dump", "pg_restore", "psql"):
+        (folder / program).symlink_to(real.folder / program)
+    broken = folder / dies
+    broken.unlink()
+    body = {
+        "pg_restore": f'{real.folder}/pg_restore "$@" | head -c 30000; exit 1',
+        "psql": f'head -c 30000 | {real.folder}/psql "$@"; exit 1',
+    }[dies]
+    broken.write_text(f"#!/bin/sh\n{body}\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(restore_module, "_try_out", lambda *_: None)
+    monkeypatch.setattr(restore_module, "find_tools", lambda _: Tools(folder, real.major, real.version))
+
+    with pytest.raises(LifecycleError, match="failed"):
+        restore_backup(paths, warehouse, clock)
+
+    assert figures(warehouse) == before
+
+
+def test_an_empty_database_is_no_backup(database_url: str, tmp_path: Path) -> None:
+    execute(database_url, "DROP SCHEMA datawarp CASCADE; DROP SCHEMA staging CASCADE")
+    with pytest.raises(LifecycleError, match="nothing to back up"):
+        backup(Paths(tmp_path), database_url, Clock(), KEEP)
+    assert not list(tmp_path.rglob("*.dump"))
+
+
+def test_a_dump_without_its_description_is_told_and_not_used(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    made = backup(paths, warehouse, clock, KEEP).made
+    made.sidecar.unlink()
+    assert backups(paths) == ([], {made.file: "it has no description: the backup was cut off"})
+    with pytest.raises(LifecycleError, match="no good backup"):
+        restore_backup(paths, warehouse, clock)
+
+
+def test_the_password_is_on_no_command_line(warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    import subprocess
+
+    start = subprocess.Popen.__init__
+
+    def spy(self: object, args: list[str], *rest: object, **options: object) -> None:
+        seen.extend(map(str, args))
+        start(self, args, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", spy)
+    backup(Paths(tmp_path), warehouse, Clock(), KEEP)
+    restore_backup(Paths(tmp_path), warehouse, Clock())
+    password = re.search(r"//[^:]*:([^@]+)@", warehouse)
+    assert password and seen
+    assert not [argument for argument in seen if password[1] in argument]
+
+
+def test_the_address_reaches_the_programs_through_the_environment() -> None:
+    environment = connection_environment("postgresql://me:p%40ss@db.example:6543/w?sslmode=require", "other")
+    assert {k: environment[k] for k in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE")} == {
+        "PGHOST": "db.example",
+        "PGPORT": "6543",
+        "PGUSER": "me",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "other",
+        "PGSSLMODE": "require",
+    }
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_programs_older_than_the_server_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LifecycleError, match="pg_dump of PostgreSQL 99 or newer is needed"):
+        find_tools(990000, {"PATH": "/nonexistent"})
+
+
+def at(day: datetime) -> Backup:
+    return Backup(Path(), f"{day:%Y%m%d%H}.dump", day.isoformat(), "", 0, 0, "", None, {})
+
+
+def test_seven_days_four_weeks_and_twelve_months_are_kept() -> None:
+    last = datetime(2026, 6, 30, 3, tzinfo=UTC)
+    nightly = [at(last - timedelta(days=n)) for n in range(600)]
+    kept = [b for b in nightly if b not in superseded(nightly, KEEP)]
+    days = {b.when.date() for b in kept}
+    assert {(last - timedelta(days=n)).date() for n in range(7)} <= days
+    assert {datetime(2026, 6, d).date() for d in (14, 21, 28)} <= days, "Sundays: the newest of their weeks"
+    assert len({(d.year, d.month) for d in days}) == 12
+    assert len(kept) == 7 + 2 + 11
+
+
+def test_a_pause_does_not_use_up_the_generations() -> None:
+    """After a year without backups the old ones are still there, and one new one removes nothing."""
+    old = [at(datetime(2025, 1, d, tzinfo=UTC)) for d in range(1, 7)]
+    assert superseded([*old, at(datetime(2026, 6, 1, tzinfo=UTC))], KEEP) == []
+
+
+def test_the_newest_backup_of_a_day_stands_for_it() -> None:
+    day = [at(datetime(2026, 6, 1, hour, tzinfo=UTC)) for hour in range(5)]
+    assert superseded(day, KEEP) == day[:4]
+
+
+def test_retention_removes_old_backups_with_their_descriptions(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    keep = Generations(daily=2, weekly=0, monthly=0)
+    for _ in range(3):
+        clock.now += timedelta(days=1)
+        report = backup(paths, warehouse, clock, keep)
+    assert len(report.removed) == 1
+    assert sorted(p.suffix for p in paths.backups.rglob("*") if p.is_file()) == [".dump", ".dump", ".json", ".json"]
