@@ -1,0 +1,123 @@
+"""What columns and tables mean, by rule: header words, dictionary, types, units.
+
+Everything here is a function of the manifest and the dictionary; it is the layer that always answers.
+"""
+
+from __future__ import annotations
+
+from datawarp.enrich import words
+from datawarp.enrich.dictionary import Concept, Dictionary
+from datawarp.enrich.features import TableFeatures
+from datawarp.manifest.models import Column, Source, SourceMetadata
+
+_MOST_KEYWORDS = 12
+_MEASURE_TYPES = frozenset({"integer", "numeric"})
+
+
+def describe_source(source: Source, dictionary: Dictionary, publication_name: str) -> Source:
+    """``source`` with what the rules say of it and of its columns, where nothing is said yet."""
+    for entry in source.files:
+        letters = set(entry.layout.wide_periods.columns) if entry.layout and entry.layout.wide_periods else set()
+        for column in entry.columns:
+            describe_column(column, dictionary, in_period=column.column in letters)
+    if source.metadata is None:
+        source.metadata = _metadata(source, dictionary)
+    if source.description is None:
+        source.description = _description(source, publication_name)
+    return source
+
+
+def describe_column(column: Column, dictionary: Dictionary, in_period: bool = False) -> None:
+    """Fill what ``column`` has not been given: meaning, description, role and words to search by."""
+    key = words.timeless(column.original_name)
+    concept = dictionary.concept(words.tokens(key))
+    if column.is_measure is None:
+        column.is_measure = _is_measure(column, concept, in_period)
+    if column.is_dimension is None:
+        column.is_dimension = not column.is_measure
+    if column.semantic_name is None:
+        column.semantic_name = _semantic_name(column, concept, dictionary, in_period)
+    if column.description is None:
+        column.description = _column_description(column, concept, dictionary, in_period)
+    if column.query_keywords is None:
+        column.query_keywords = _keywords(column, concept, dictionary)
+
+
+def _is_measure(column: Column, concept: Concept | None, in_period: bool) -> bool:
+    if in_period:
+        return True
+    if concept is not None and concept.role is not None:
+        return concept.role == "measure" and column.type in _MEASURE_TYPES
+    return column.type in _MEASURE_TYPES
+
+
+def _semantic_name(column: Column, concept: Concept | None, dictionary: Dictionary, in_period: bool) -> str:
+    if in_period:
+        return "value_of_period"
+    if concept is not None and concept.exact:
+        return concept.name
+    spelled = dictionary.spelled_out(words.tokens(words.timeless(column.original_name)))
+    return "_".join(words.significant(" ".join(spelled)))[:63].strip("_") or column.name
+
+
+def _column_description(column: Column, concept: Concept | None, dictionary: Dictionary, in_period: bool) -> str:
+    if in_period:
+        return f"Value in {column.period_label or column.original_name}."
+    printed = words.FOOTNOTE.sub(" ", column.original_name).replace(" | ", ", ")
+    spelled = " ".join(dictionary.spelled_out_text(printed).split()).strip(" ,")
+    if concept is None:
+        kind = {"date": "Date", "timestamp": "Date and time", "boolean": "Yes or no"}.get(column.type)
+        text = f"{kind}: {spelled}" if kind else spelled
+    else:
+        text = concept.description if concept.exact else f"{spelled}: {_lower_first(concept.description)}"
+    if column.unit:
+        text += f" ({column.unit})"
+    return (
+        (text[:1].upper() + text[1:]).rstrip(".") + "."
+        if text
+        else f"Column {column.column}, printed without a header."
+    )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _keywords(column: Column, concept: Concept | None, dictionary: Dictionary) -> list[str]:
+    found = words.significant(words.timeless(column.original_name))
+    found += [w for word in found for w in words.significant(dictionary.terms.get(word, "").lower())]
+    if concept is not None:
+        found += concept.keywords
+    return list(dict.fromkeys(w for w in found if len(w) > 1))[:_MOST_KEYWORDS]
+
+
+def _metadata(source: Source, dictionary: Dictionary) -> SourceMetadata:
+    columns = {c.name: c for entry in source.files for c in entry.columns if c.period is None}
+    wide = any(e.layout and e.layout.wide_periods and e.layout.wide_periods.unpivoted for e in source.files)
+    measures = [n for n, c in columns.items() if c.is_measure] + (["value"] if wide else [])
+    dimensions = [n for n, c in columns.items() if c.is_dimension] + (["reported_period"] if wide else [])
+    concepts = [(c, dictionary.concept(words.tokens(words.timeless(c.original_name)))) for c in columns.values()]
+    levels = [concept.level for _, concept in concepts if concept and concept.level]
+    label = words.significant(words.timeless(source.name))
+    levels += [level for word in label if (level := dictionary.levels.get(word))]
+    granularity = min(levels, key=dictionary.order_of_level, default=None)
+    record = "time series" if wide else "aggregate" if measures else "reference list"
+    if any(concept and concept.name in dictionary.identifies_records for _, concept in concepts):
+        record = "individual records"
+    tags = [w for w in dict.fromkeys(label) if not w[0].isdigit()][:8]
+    return SourceMetadata(
+        record_type=record, granularity=granularity, measures=measures, dimensions=dimensions, tags=tags
+    )
+
+
+def _description(source: Source, publication_name: str) -> str:
+    entry = source.files[0]
+    title = (entry.layout.title if entry.layout else None) or source.name
+    title = words.without_times(words.split_number(words.FOOTNOTE.sub(" ", title))[1]).strip(" ,.;:-")
+    parts = [title or TableFeatures(source.code, 0, entry).where]
+    if publication_name and publication_name.lower() not in parts[0].lower():
+        parts.append(f"from {publication_name}")
+    metadata = source.metadata
+    if metadata and metadata.granularity:
+        parts.append(f"by {metadata.granularity}")
+    return ", ".join(parts) + "."

@@ -1,0 +1,123 @@
+"""The dictionary of NHS terms, codes and columns: data files beside this module, each with its sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What a column header stands for.
+
+    ``exact`` is whether the whole header is the concept, and not only a part of it. ``level`` is the
+    organisation level that its values are of.
+    """
+
+    name: str
+    description: str
+    role: str | None = None
+    level: str | None = None
+    keywords: list[str] = field(default_factory=list)
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class CodeShape:
+    """The printed form of a kind of code, such as a practice's: a letter and five digits."""
+
+    name: str
+    pattern: re.Pattern[str]
+    description: str
+    level: str | None = None
+
+
+class Dictionary:
+    """Terms, column concepts, code shapes and organisation levels, looked up by words."""
+
+    def __init__(self, documents: Mapping[str, Any]) -> None:
+        self._documents = documents
+        self.terms: dict[str, str] = {str(k).lower(): str(v) for k, v in documents["terms"]["terms"].items()}
+        self.levels: dict[str, str] = {
+            str(word): level["name"] for level in documents["organisations"]["levels"] for word in level["words"]
+        }
+        self._level_order = [level["name"] for level in documents["organisations"]["levels"]]
+        self.identifies_records = frozenset(documents["columns"].get("identify_records", []))
+
+    @cached_property
+    def codes(self) -> list[CodeShape]:
+        """The shapes of codes, the most particular first."""
+        return [
+            CodeShape(c["name"], re.compile(c["pattern"]), c["description"], c.get("level"))
+            for c in self._documents["organisations"]["codes"]
+        ]
+
+    @cached_property
+    def _concepts(self) -> list[tuple[tuple[tuple[str, ...], ...], Mapping[str, Any]]]:
+        return [
+            (tuple(tuple(str(h).split()) for h in entry["headers"]), entry)
+            for entry in self._documents["columns"]["columns"]
+        ]
+
+    def concept(self, header: Sequence[str]) -> Concept | None:
+        """The concept whose words ``header`` is or, failing that, ends or begins with; longest first."""
+        spelled = tuple(w for w in header)
+        best: tuple[int, Mapping[str, Any], bool] | None = None
+        for patterns, entry in self._concepts:
+            for pattern in patterns:
+                exact = spelled == pattern
+                part = exact or (
+                    len(pattern) < len(spelled) and pattern in (spelled[-len(pattern) :], spelled[: len(pattern)])
+                )
+                weight = len(pattern) + (100 if exact else 0)
+                if part and (best is None or weight > best[0]):
+                    best = (weight, entry, exact)
+        if best is None:
+            return None
+        entry = best[1]
+        return Concept(
+            entry["name"],
+            entry["description"],
+            entry.get("role"),
+            entry.get("level"),
+            list(entry.get("keywords", [])),
+            best[2],
+        )
+
+    def spelled_out(self, header: Sequence[str]) -> list[str]:
+        """``header`` with abbreviations replaced by what they stand for, in lower case."""
+        return [w for word in header for w in re.findall(r"[a-z0-9]+", self.terms.get(word, word).lower())]
+
+    def spelled_out_text(self, text: str) -> str:
+        """``text`` with what abbreviations stand for in brackets behind the first of each."""
+        seen: set[str] = set()
+
+        def explain(match: re.Match[str]) -> str:
+            word = match[0]
+            full = self.terms.get(word.lower())
+            if full is None or word.lower() in seen or not word.isupper() or full.lower() in text.lower():
+                return word
+            seen.add(word.lower())
+            return f"{word} ({full})"
+
+        return re.sub(r"[A-Za-z][A-Za-z0-9]*", explain, text.replace("_", " "))
+
+    def order_of_level(self, level: str) -> int:
+        """Finest level first: person, practice, provider … nation."""
+        return self._level_order.index(level)
+
+
+@lru_cache(maxsize=1)
+def load_dictionary() -> Dictionary:
+    """The dictionary that ships with DataWarp."""
+    folder = files(__package__)
+    names = ("terms", "organisations", "columns")
+    return Dictionary({name: yaml.load(folder.joinpath(f"{name}.yaml").read_bytes(), Loader=_Loader) for name in names})
