@@ -20,6 +20,7 @@ from datawarp.sheets.view import View
 SAMPLE_ROWS = 30
 LARGEST_GAP = 4  # blank rows that end the sample
 ACCEPT = 0.4
+MOST_TEXT_ROWS = 4
 _KEY = re.compile(r"[^:]{1,40}:")
 
 
@@ -74,26 +75,39 @@ def is_sequence(values: Sequence[Cell]) -> bool:
 
 
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
-    """The next rows below view row ``i`` that are not blank, up to a gap of several blank rows."""
+    """The next rows below view row ``i`` that are not blank, up to a wide gap or another table's header."""
     found: list[int] = []
-    gap = 0
+    figures: set[int] = set()
+    gap = broken = 0
     for j in range(i + 1, stop):
         if view.blank(j, first, last):
             gap += 1
-            if gap >= LARGEST_GAP and found:
+            broken = 1
+            if gap > LARGEST_GAP or (gap == LARGEST_GAP and found):
                 break
-            if gap > LARGEST_GAP:
-                break
-        else:
-            gap = 0
-            found.append(j)
-            if len(found) >= most:
-                break
+            continue
+        gap = 0
+        filled = view.filled(j, first, last)
+        over = [c for c in filled if c in figures]
+        if broken and len(over) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in over):
+            break
+        broken = broken and len(filled) == 1
+        numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
+        if len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers]):
+            figures.update(numbers)
+        found.append(j)
+        if len(found) >= most:
+            break
     return found
 
 
 def _is_data(kinds: str) -> bool:
-    """Whether a column of the sample holds data: numbers, dates, or markers where numbers would be."""
+    """Whether a column of the sample holds data: numbers, dates, or markers where numbers would be.
+
+    Texts at its top may be more header (codes, units, lower tiers) and count only against this candidate.
+    """
+    below = kinds[:MOST_TEXT_ROWS].lstrip(TEXT + PROSE) + kinds[MOST_TEXT_ROWS:]
+    kinds = below or kinds
     data, markers = kinds.count(NUMBER) + kinds.count(DATE), kinds.count(MARKER)
     text = kinds.count(TEXT) + kinds.count(PROSE)
     if data:

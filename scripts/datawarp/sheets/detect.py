@@ -73,7 +73,10 @@ def find_candidates(view: View) -> list[Candidate]:
 
 
 def _search(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:
-    while start < stop and len(found) < MOST_TABLES:
+    apart = _standing_apart(view, start, stop, first, last)
+    for left, right in apart:
+        _search(view, start, stop, left, right, found)
+    while not apart and start < stop and len(found) < MOST_TABLES:
         boundary = find_boundary(view, start, stop, first, last)
         if boundary is None:
             return
@@ -91,6 +94,29 @@ def _search(view: View, start: int, stop: int, first: int, last: int, found: lis
             continue
         found.append(_candidate(view, boundary, header, body, last))
         start = body.last + 1
+
+
+def _standing_apart(view: View, start: int, stop: int, first: int, last: int) -> list[tuple[int, int]]:
+    """Blocks of columns apart by columns blank all the way down, when each holds a table of its own."""
+    used = {c for i in range(start, stop) for c in view.filled(i, first, last)}
+    used.update(c for c in range(first, last + 1) for i in range(start, min(stop, start + 60)) if _spanned(view, i, c))
+    blocks: list[tuple[int, int]] = []
+    for c in sorted(used):
+        if blocks and c == blocks[-1][1] + 1:
+            blocks[-1] = (blocks[-1][0], c)
+        else:
+            blocks.append((c, c))
+    if len(blocks) < 2 or any(left == right for left, right in blocks):
+        return []
+    heading = None
+    for left, right in blocks:
+        boundary = find_boundary(view, start, stop, left, right)
+        if boundary is None:
+            return []
+        heading = heading or one_line(view.value(boundary.row, boundary.columns[0]))
+        if not _stands_alone(view, boundary.columns, boundary, heading):
+            return []
+    return blocks
 
 
 def _search_one(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:
@@ -147,18 +173,19 @@ def side_by_side(view: View, boundary: Boundary, header: HeaderBlock, body: Body
             blocks.append([c])
         else:
             blocks[-1].append(c)
+    heading = one_line(view.value(boundary.row, used[0]))
     whole: list[list[int]] = []
     labels: list[int] = []  # a column of labels apart from the figures to its right
     for block in blocks:
         if whole and len(block) == 1 and block[0] in boundary.text and block is not blocks[-1]:
             labels = [*labels, *block]
-        elif whole and not _stands_alone(view, [*labels, *block], boundary, whole[0][0]):
+        elif whole and not _stands_alone(view, [*labels, *block], boundary, heading):
             whole[-1] += [*labels, *block]
             labels = []
         else:
             whole.append([*labels, *block])
             labels = []
-    if len(whole) > 1 and not _stands_alone(view, whole[0], boundary, whole[0][0]):
+    if len(whole) > 1 and not _stands_alone(view, whole[0], boundary, heading):
         whole[1] = whole[0] + whole[1]
         del whole[0]
     return [(b[0], b[-1]) for b in whole]
@@ -170,13 +197,13 @@ def _spanned(view: View, i: int, column: int) -> bool:
     return merge is not None and merge.left < column and head_kind(view, i, column) != BLANK
 
 
-def _stands_alone(view: View, block: list[int], boundary: Boundary, first: int) -> bool:
+def _stands_alone(view: View, block: list[int], boundary: Boundary, first_heading: str) -> bool:
+    """Whether a block begins with labels of its own and goes on with figures."""
     if len(block) < 2 or not any(c in boundary.data for c in block[1:]):
         return False
     if block[0] in boundary.text:
         return True
-    heading = one_line(view.value(boundary.row, block[0]))
-    if heading and heading == one_line(view.value(boundary.row, first)):
+    if first_heading and one_line(view.value(boundary.row, block[0])) == first_heading:
         return True
     return all(read_label(view.value(j, block[0])) for j in boundary.sample if view.kinds[j][block[0]] != BLANK)
 
