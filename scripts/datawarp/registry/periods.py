@@ -113,13 +113,13 @@ def _day(code: str, m: re.Match[str]) -> Period:
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Period]], ...] = (
-    (re.compile(rf"({'|'.join(MONTHS)})(\d\d)"), _month_name),
-    (re.compile(r"(\d{4})-(0[1-9]|1[0-2])"), _month_number),
-    (re.compile(r"q([1-4])-(\d\d)(\d\d)"), _quarter),
-    (re.compile(r"fy(\d\d)(\d\d)"), _financial_year),
-    (re.compile(r"((?:19|20|21)\d\d)"), _year),
-    (re.compile(r"(\d{4})-w(\d\d)"), _week),
-    (re.compile(r"(\d{4})-(\d\d)-(\d\d)"), _day),
+    (re.compile(rf"({'|'.join(MONTHS)})([0-9][0-9])"), _month_name),
+    (re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])"), _month_number),
+    (re.compile(r"q([1-4])-([0-9][0-9])([0-9][0-9])"), _quarter),
+    (re.compile(r"fy([0-9][0-9])([0-9][0-9])"), _financial_year),
+    (re.compile(r"((?:19|20|21)[0-9][0-9])"), _year),
+    (re.compile(r"([0-9]{4})-w([0-9][0-9])"), _week),
+    (re.compile(r"([0-9]{4})-([0-9][0-9])-([0-9][0-9])"), _day),
 )
 
 PERIOD_PATTERN = "^(" + "|".join(pattern.pattern for pattern, _ in _FORMS) + ")$"
