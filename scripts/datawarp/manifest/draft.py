@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from datawarp.errors import SheetError
 from datawarp.files import read_json
 from datawarp.manifest.document import write_manifest
 from datawarp.manifest.models import Column, FileEntry, Layout, Manifest, ManifestHead, Source
-from datawarp.manifest.tables import BATCH_ROWS, cache_path, sheet_label, write_table
+from datawarp.manifest.recognition import lines_above, samples
+from datawarp.manifest.tables import cache_path, keep_table, sheet_label
 from datawarp.registry.models import PublicationSettings, SheetOverride, Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
@@ -21,7 +23,6 @@ from datawarp.sheets.cells import one_line
 from datawarp.sheets.detect import detect
 from datawarp.sheets.finding import SheetFinding, TableFinding
 from datawarp.sheets.grid import Grid
-from datawarp.sheets.typing import typed_table
 
 LONGEST_CODE = 59  # tbl_<code> is a PostgreSQL name, at most 63 bytes
 MOST_NOTES, LONGEST_NOTE = 60, 300
@@ -108,15 +109,16 @@ def _drafted(
         )
         return
     for number, table in enumerate(finding.tables, 1):
-        typed = typed_table(grid, table)
         entry = _entry(file, f"{file['sha256'][:12]}:{label}#{number}", grid)
-        entry.layout = _layout(table, grid)
-        entry.columns = [_column(c) for c in table.columns]
-        _check_account(entry)
         enabled = not (override and override.enabled is False)
         if enabled:
-            batches = iter(typed.to_batches(max_chunksize=BATCH_ROWS))
-            write_table(cache_path(paths, unit.name, entry), typed.schema, batches)
+            written = keep_table(paths.typed_tables(unit.name), grid, table)
+        entry.layout = _layout(table, grid)
+        entry.layout.heading = lines_above(grid, table, finding.tables)
+        entry.columns = [_column(c, samples(grid, table, c)) for c in table.columns]
+        if enabled:
+            os.replace(written, cache_path(paths, unit.name, entry))
+        _check_account(entry)
         name = table.title or _sheet_name(grid, file)
         yield _source(unit, codes, name, entry, enabled=enabled, kind="data", reason=None if enabled else reason)
 
@@ -154,7 +156,7 @@ def _layout(table: TableFinding, grid: Grid) -> Layout:
     return Layout.model_validate(values)
 
 
-def _column(column: Any) -> Column:
+def _column(column: Any, values: list[str]) -> Column:
     return Column(
         column=column.column,
         original_name=column.original_name,
@@ -164,6 +166,7 @@ def _column(column: Any) -> Column:
         unit=column.unit,
         period=column.period,
         period_label=column.period_label,
+        samples=values,
     )
 
 

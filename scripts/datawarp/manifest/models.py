@@ -70,6 +70,7 @@ class Layout(ManifestModel):
     footnote_rows: tuple[int, int] | None = None
     wide_periods: WidePeriods | None = None
     title: str | None = Field(default=None, description="The table's printed title.")
+    heading: list[str] = Field(default=[], description="The lines printed above the table, top down.")
     excluded: list[Excluded] = []
     account: RowAccount | None = None
     evidence: list[str] = []
@@ -90,6 +91,7 @@ class Column(ManifestModel):
     unit: str | None = None
     period: str | None = Field(default=None, description="Canonical period of a wide period column.")
     period_label: str | None = Field(default=None, description="Its header as printed.")
+    samples: list[str] = Field(default=[], description="The first distinct values of a text column.")
     semantic_name: str | None = None
     description: str | None = None
     is_dimension: bool | None = None
