@@ -54,7 +54,8 @@ def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> 
     if not after_break:
         return False
     if texts and len(texts) + (len(figures) if figures and is_sequence(figures) else 0) == len(filled):
-        return len(filled) >= 2 or 2 * len(filled) >= len(found.data)
+        cells = [view.kinds[i][c] for c in found.columns if view.kinds[i][c] != BLANK]
+        return len(filled) >= 2 or 2 * len(filled) >= len(found.data) or (len(cells) >= 2 and set(cells) <= {TEXT, PROSE})
     return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_sequence(figures)
 
 

@@ -89,7 +89,7 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         gap = 0
         filled = view.filled(j, first, last)
         over = [c for c in filled if c in figures]
-        if broken and len(over) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in over):
+        if broken and over and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
             break
         broken = broken and len(filled) == 1
         numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
@@ -181,7 +181,7 @@ def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: d
     for c in text:
         head = heads[c]
         if head == BLANK:
-            total -= 0.1
+            total += 0.2 if i > 0 and head_kind(view, i - 1, c) == TEXT else -0.1
         elif head in (NUMBER, DATE):
             total -= 0.8
         else:

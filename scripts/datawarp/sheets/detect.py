@@ -108,12 +108,13 @@ def _standing_apart(view: View, start: int, stop: int, first: int, last: int) ->
             blocks.append((c, c))
     if len(blocks) < 2 or any(left == right for left, right in blocks):
         return []
-    heading = None
+    heading: str | None = None
     for left, right in blocks:
         boundary = find_boundary(view, start, stop, left, right)
         if boundary is None:
             return []
-        heading = heading or one_line(view.value(boundary.row, boundary.columns[0]))
+        if heading is None:
+            heading = one_line(view.value(boundary.row, boundary.columns[0]))
         if not _stands_alone(view, boundary.columns, boundary, heading):
             return []
     return blocks
