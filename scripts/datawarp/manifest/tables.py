@@ -7,23 +7,30 @@ the manifest is read anew from the retained download, as edited.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datawarp.errors import ManifestError
+from datawarp.errors import ManifestError, SheetError
 from datawarp.files import replacing
 from datawarp.manifest.models import FileEntry
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.sheets.finding import ColumnFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_index
+from datawarp.sheets.text_batches import Tallies
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from datawarp.sheets.csv_stream import CsvStream
+
 BATCH_ROWS = 65_536
+# A streamed body is read again when its types or its lines are not what the sample said.
+MOST_PASSES = 4
 
 
 def cache_path(paths: Paths, unit: str, entry: FileEntry) -> Path:
@@ -39,14 +46,68 @@ def _plain(value: Any) -> Any:
     return value.model_dump()
 
 
-def write_table(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
-    """Write typed rows as an Arrow IPC file (lz4), whole or not at all."""
+def keep_table(folder: Path, grid: Grid, table: TableFinding) -> Path:
+    """Write a table's typed rows to a file of no lasting name in ``folder``; the caller renames it.
+
+    Of a streamed file the whole body is typed here: where it asks for other types than the sample did, the
+    columns of ``table`` are changed and the body is read once more. Row counts, markers and account become exact.
+    """
+    path = folder / "table.writing"
+    if grid.stream is None:
+        from datawarp.sheets.typing import typed_table
+
+        typed = typed_table(grid, table)
+        _write(path, iter(typed.to_batches(max_chunksize=BATCH_ROWS)), typed.schema)
+        return path
+    for _ in range(MOST_PASSES):
+        tallies = Tallies()
+        _write(path, grid.stream.batches(table, tallies))
+        if not tallies.begin_again and not _retype(table, tallies):
+            _settle(table, tallies)
+            return path
+    raise SheetError(
+        f"the types of the columns do not settle in {MOST_PASSES} passes",
+        where=grid.member,
+        hint="name them under `sheets:` with `types:`",
+    )
+
+
+def _retype(table: TableFinding, tallies: Tallies) -> bool:
+    """Give the columns the types that the whole body asks for; whether any changed."""
+    changed = False
+    for column in table.columns:
+        verdict = tallies.verdict(column)
+        if verdict != column.type:
+            table.evidence.append(f"column {column.column} is {verdict}: rows beyond the sample are not {column.type}")
+            column.type, changed = verdict, True
+    return changed
+
+
+def _settle(table: TableFinding, tallies: Tallies) -> None:
+    """Make counts exact that detection took from a sample."""
+    for column in table.columns:
+        found = tallies.markers.get(column.index, Counter())
+        column.markers = dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    if table.account is not None:
+        seen = table.account.body
+        table.account.blank += seen - tallies.rows
+        table.account.body = tallies.rows
+    table.n_rows = tallies.rows
+
+
+def _write(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> None:
+    """Write batches as an Arrow IPC file (lz4), whole or not at all; an empty stream needs its ``schema``."""
     import pyarrow as pa
 
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as writer:
+    with replacing(path) as temporary:
+        writer = pa.ipc.new_file(str(temporary), schema, options=options) if schema is not None else None
         for batch in batches:
+            if writer is None:
+                writer = pa.ipc.new_file(str(temporary), batch.schema, options=options)
             writer.write_batch(batch)
+        if writer is not None:
+            writer.close()
 
 
 def open_table(
@@ -64,25 +125,56 @@ def open_table(
         return _read_again(paths, unit, entry, settings)
     source = pa.memory_map(str(path))
     reader = pa.ipc.open_file(source)
+    names = _wanted(reader.schema.names, entry)
 
     def batches() -> Iterator[pa.RecordBatch]:
         with source:
             for i in range(reader.num_record_batches):
-                yield reader.get_batch(i)
+                yield reader.get_batch(i).select(names)
 
-    return reader.schema, batches()
+    return pa.schema([reader.schema.field(name) for name in names]), batches()
+
+
+def _wanted(names: list[str], entry: FileEntry) -> list[str]:
+    """Columns of a typed table without the marker columns that turned out to hold nothing."""
+    empty = {f"{c.name}_marker" for c in entry.columns if not c.markers}
+    return [name for name in names if name not in empty]
 
 
 def _read_again(
     paths: Paths, unit: str, entry: FileEntry, settings: Settings
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    import pyarrow as pa
+
     from datawarp.sheets.book import one_grid
     from datawarp.sheets.typing import typed_table
 
     original = _download(paths, entry)
     grid = one_grid(original, entry.filename, entry.member, entry.sheet)
-    table = typed_table(grid, finding_of(entry))
-    return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
+    finding = finding_of(entry)
+    if grid.stream is None:
+        table = typed_table(grid, finding)
+        return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
+    tallies = _dry_pass(grid.stream, finding)
+    batches = grid.stream.batches(finding, Tallies())
+    first = next(batches, None)
+    if first is None:
+        raise ManifestError("the layout's data_rows hold no row", where=entry.id, hint="correct data_rows")
+    empty = {f"{c.name}_marker" for c in finding.columns if c.index not in tallies.markers}
+    names = [name for name in first.schema.names if name not in empty]
+    schema = pa.schema([first.schema.field(name) for name in names])
+    return schema, (batch.select(names) for batch in itertools.chain([first], batches))
+
+
+def _dry_pass(stream: CsvStream, table: TableFinding) -> Tallies:
+    """What a whole pass over a streamed body comes upon, so that the schema of the next one is known."""
+    for _ in range(2):
+        tallies = Tallies()
+        for batch in stream.batches(table, tallies):
+            del batch
+        if not tallies.begin_again:
+            break
+    return tallies
 
 
 def _download(paths: Paths, entry: FileEntry) -> Path:

@@ -38,7 +38,13 @@ def read_blob(blob: Blob, content: Format, streamed: int = STREAMED) -> Iterator
     if content == "csv":
         with blob.opener() as stream:
             data = read_up_to(stream, streamed + 1)
-        yield read_csv(blob, data)
+        if len(data) <= streamed:
+            yield read_csv(blob, data)
+        else:
+            from datawarp.sheets.csv_stream import open_stream
+
+            del data
+            yield open_stream(blob)
     else:
         from datawarp.sheets.workbook_reader import read_workbook
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 
 from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob
@@ -17,7 +18,7 @@ def read_csv(blob: Blob, data: bytes) -> Grid:
     """The records of a text file whose bytes are ``data``; row numbers count records as a spreadsheet does."""
     dialect = dialect_of(data[:SAMPLE], len(data) <= SAMPLE, encoding_of(data) in ("utf-8", "utf-8-sig", "utf-16"))
     text = data.decode(dialect.encoding, "replace")
-    rows = records(blob, text, dialect)
+    rows = list(records(blob, io.StringIO(text, newline=""), dialect))
     notes = [] if dialect.quoting else ["quotes do not pair up: they are read as part of the text"]
     if "\ufffd" in text and dialect.encoding.startswith("utf-16"):
         notes.append(f"some bytes are not {dialect.encoding}: printed as \ufffd")
@@ -30,25 +31,22 @@ def reader_words(dialect: Dialect) -> str:
     return f"{dialect.encoding.removesuffix('-sig')}, {names.get(dialect.delimiter, dialect.delimiter)}"
 
 
-def records(blob: Blob, text: str, dialect: Dialect) -> list[list[Cell]]:
-    """All records of ``text``; blank cells are None, a row ends at its last cell that is not blank."""
+def records(blob: Blob, lines: Iterable[str], dialect: Dialect) -> Iterator[list[Cell]]:
+    """The records in ``lines`` (line ends kept); blank cells are None, a row ends at its last cell that is not blank."""
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
-    lines = io.StringIO(text, newline="")
     if dialect.quoting:
         reader = csv.reader(lines, delimiter=dialect.delimiter)
     else:
         reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
-    rows: list[list[Cell]] = []
     try:
         for record in reader:
             row: list[Cell] = [cell or None for cell in record] if "" in record else list(record)
             while row and row[-1] is None:
                 row.pop()
-            rows.append(row)
+            yield row
     except csv.Error as problem:
         raise SheetError(
             f"the record cannot be read: {problem}",
             where=f"{blob.where}, line {reader.line_num}",
             hint="look for a quotation mark that is never closed",
         ) from None
-    return rows

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datawarp.sheets.csv_stream import CsvStream
 
 Cell = str | bool | int | float | date | datetime | time | timedelta | None
 Visibility = Literal["visible", "hidden", "veryhidden"]
@@ -51,6 +54,7 @@ class Grid:
     n_rows: int = 0
     complete: bool = True
     tail: Sequence[Sequence[Cell]] = ()
+    stream: CsvStream | None = None  # the whole body, when the grid is not complete
     unread: str | None = None  # why a member of an archive was left out: it is no data file
 
     def __post_init__(self) -> None:
