@@ -194,7 +194,9 @@ class _Collector:
 
     def _is_page(self, fetched: Fetched) -> bool:
         named = filename_of(fetched.final_url, fetched.disposition)
-        return fetched.path is not None and extension(named) not in DATA_EXTENSIONS and looks_like_html(fetched.path)
+        if fetched.path is None or extension(named) in DATA_EXTENSIONS:
+            return False
+        return looks_like_html(fetched.path, fetched.content_type)
 
     def _take(self, url: str, fetched: Fetched, *, certain: bool = True, from_page: bool = False) -> None:
         """Put a fetched file into the store and the receipt; an uncertain link that is no data file is left out."""
@@ -213,7 +215,7 @@ class _Collector:
                 filename = filename_of(url)
             arrived, sha256, size = fetched.path, fetched.sha256, fetched.size_bytes
             if not certain:
-                if looks_like_html(arrived) or fetched.content_type.startswith("application/pdf"):
+                if looks_like_html(arrived, fetched.content_type) or fetched.content_type.startswith("application/pdf"):
                     self._skip(url, filename, f"the link leads to no data file ({fetched.content_type or 'a page'})")
                     return
                 if not self._selected(url, filename):

@@ -66,11 +66,11 @@ def extension(filename: str) -> str:
     return name.rsplit(".", 1)[1].lower() if "." in name.lstrip(".") else ""
 
 
-def looks_like_html(path: Path) -> bool:
-    """Whether the file begins as an HTML page does."""
+def looks_like_html(path: Path, content_type: str = "") -> bool:
+    """Whether the file begins as an HTML page does; any tag will do if ``content_type`` says that it is one."""
     with open(path, "rb") as f:
-        head = f.read(_HEAD)
-    return _HTML.match(_without_bom(head)) is not None
+        head = _without_bom(f.read(_HEAD))
+    return _HTML.match(head) is not None or ("html" in content_type.lower() and head.lstrip().startswith(b"<"))
 
 
 def sniff(path: Path, filename: str, max_unpacked_bytes: int, where: str = "") -> Sniffed:
