@@ -1,5 +1,3 @@
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "enrich") as job:
