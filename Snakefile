@@ -13,6 +13,10 @@ include: "rules/load.smk"
 include: "rules/export.smk"
 include: "rules/catalogue.smk"
 include: "rules/refresh.smk"
+include: "rules/archive.smk"
+include: "rules/sync.smk"
+include: "rules/restore.smk"
+include: "rules/backup.smk"
 include: "rules/status.smk"
 
 

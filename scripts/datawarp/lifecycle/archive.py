@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from datawarp.lifecycle.entries import (
     remove_empty_folders,
 )
 from datawarp.lifecycle.retention import Decision, Holding, RetentionPolicy, decide, holding_of
-from datawarp.lifecycle.rows import purge_unit, record_policy, unit_rows
+from datawarp.lifecycle.rows import FileRows, Standing, purge_unit, record_policy, standing
 from datawarp.registry.models import split_unit_name
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
@@ -39,13 +39,12 @@ if TYPE_CHECKING:
 class ArchivedUnit:
     """``manifests/archived/<publication>/<unit>.json``: that a unit is archived, and all its files.
 
-    ``purged`` is None while its rows are in the database, else the rows removed by table.
+    ``purged`` is None while its rows stay in the database, else what the database held of it.
     """
 
     unit: str
     entry: Entry
-    purge: bool
-    purged: dict[str, int] | None = None
+    purged: Standing | None = None
     complete: bool = False
 
     def record(self) -> dict[str, Any]:
@@ -54,17 +53,17 @@ class ArchivedUnit:
             "unit": self.unit,
             "state": "archived",
             "complete": self.complete,
-            "purge_db": self.purge,
-            "purged": self.purged,
+            "purged": asdict(self.purged) if self.purged else None,
             "entry": entry_record(self.entry),
         }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> ArchivedUnit:
         """The inverse of :meth:`record`; raises ``KeyError`` or ``TypeError``."""
-        return cls(
-            record["unit"], entry_from(record["entry"]), record["purge_db"], record["purged"], record["complete"]
-        )
+        purged = record["purged"]
+        if purged is not None:
+            purged = Standing(tuple(FileRows(**f) for f in purged["files"]), tuple(purged["history"]))
+        return cls(record["unit"], entry_from(record["entry"]), purged, record["complete"])
 
 
 @dataclass
@@ -138,6 +137,19 @@ def unfinished(paths: Paths) -> Iterator[ArchivedUnit]:
             yield found
 
 
+def gone_by_rule(paths: Paths, policy: RetentionPolicy, destination: str, now: datetime) -> set[str]:
+    """Keys of the archived files that a rule with this ``destination`` no longer keeps on this disk."""
+    keys: set[str] = set()
+    for path in sorted(paths.archived_record("x_y").parent.parent.glob("*/*.json")):
+        unit = _read(path)
+        rule = policy.rule_for(split_unit_name(unit.unit)[0]) if unit is not None else None
+        if unit is None or rule is None or rule.destination != destination or rule.delete_after is None:
+            continue
+        if now - datetime.fromisoformat(unit.entry.at) > timedelta(days=rule.delete_after):
+            keys |= {f.kept for f in unit.entry.files}
+    return keys
+
+
 def unit_files(paths: Paths, unit: str) -> list[Path]:
     """The files of an exported unit that its archiving moves: manifests, markers, receipt, Parquet."""
     files = [
@@ -187,13 +199,14 @@ def _apply(
     with _failures(report, holding.unit):
         rule = policy.rule_for(holding.publication)
         entry = plan(paths, unit_files(paths, holding.unit), "archive", decision.reason, clock(), holding.unit)
-        unit = ArchivedUnit(holding.unit, entry, purge_db or bool(rule and rule.purge_db))
-        _check(paths, connection, unit)
+        purge = purge_db or bool(rule and rule.purge_db)
+        unit = ArchivedUnit(holding.unit, entry, standing(connection, holding.unit) if purge else None)
+        _check(paths, unit)
         report.purged_rows += _carry_out(paths, connection, unit)
         report.archived[holding.unit] = len(entry.files)
 
 
-def _check(paths: Paths, connection: Connection, unit: ArchivedUnit) -> None:
+def _check(paths: Paths, unit: ArchivedUnit) -> None:
     """Refuse a unit that is not whole: what is archived must be what would be restored."""
     if paths.failure(unit.unit).exists():
         raise LifecycleError(
@@ -210,12 +223,12 @@ def _check(paths: Paths, connection: Connection, unit: ArchivedUnit) -> None:
                 where=source["parquet"],
                 hint=f"`snakemake refresh_{unit.unit}` builds it again; then archive again",
             )
-    if unit.purge:
+    if unit.purged is not None:
         promised = {s["table"]: int(s["rows"]) for s in sources if int(s["rows"])}
-        found_rows = unit_rows(connection, unit.unit)
-        if found_rows != promised:
+        if unit.purged.by_table != promised:
             raise LifecycleError(
-                f"the database holds {found_rows}, and its receipt says {promised}: its Parquet may be the only copy",
+                f"the database holds {unit.purged.by_table or 'no rows'}, and its receipt says {promised}: its Parquet "
+                "may not be all there is",
                 hint="`snakemake validate` says what differs; nothing was moved",
             )
 
@@ -225,12 +238,11 @@ def _carry_out(paths: Paths, connection: Connection, unit: ArchivedUnit) -> int:
     write_json(index_path(paths, unit.entry), entry_record(unit.entry))
     write_json(paths.archived_record(unit.unit), unit.record())
     finish(paths, unit.entry)
-    purged = purge_unit(connection, unit.unit) if unit.purge else None
-    done = ArchivedUnit(unit.unit, unit.entry, unit.purge, purged, complete=True)
-    write_json(paths.archived_record(unit.unit), done.record())
+    purged = purge_unit(connection, unit.unit) if unit.purged is not None else 0
+    write_json(paths.archived_record(unit.unit), replace(unit, complete=True).record())
     for folder in {(paths.root / f.path).parent for f in unit.entry.files}:
         remove_empty_folders(paths.root, folder)
-    return sum((purged or {}).values())
+    return purged
 
 
 def _read(path: Path) -> ArchivedUnit | None:

@@ -25,12 +25,16 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class KeptFile:
-    """One file of an entry: ``path`` it had below the root, ``kept`` below ``archive/``."""
+    """One file of an entry: ``path`` it had below the root, ``kept`` below ``archive/``.
+
+    ``mtime_ns`` is its time stamp, by which Snakemake knows what is newer than what.
+    """
 
     path: str
     kept: str
     sha256: str
     size_bytes: int
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def plan(
     for file in sorted(set(files)):
         path = paths.relative(file)
         place = f"{_kind_of(path)}/{now.date().isoformat()}/{identifier}/{path}"
-        kept.append(KeptFile(path, place, sha256_file(file), file.stat().st_size))
+        status = file.stat()
+        kept.append(KeptFile(path, place, sha256_file(file), status.st_size, status.st_mtime_ns))
     return Entry(identifier, kind, now.isoformat(timespec="seconds"), unit, reason, tuple(kept))
 
 

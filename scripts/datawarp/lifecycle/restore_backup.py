@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.backup import Backup, backups, check, read_sidecar
+from datawarp.lifecycle.bucket import Bucket
 from datawarp.lifecycle.fingerprint import SCHEMAS, TableFigures, differences, fingerprint
 from datawarp.lifecycle.pgtools import Tools, connection_environment, find_tools, program_error
 from datawarp.registry.paths import Paths
@@ -97,6 +98,25 @@ def choose(paths: Paths, chosen: Path | None) -> Backup:
         where=str(paths.backups),
         hint="bring them back with `snakemake restore_backup --config from=s3://bucket/prefix`",
     )
+
+
+def fetch_backup(paths: Paths, bucket: Bucket, chosen: Path | None) -> Path:
+    """Bring a backup from the bucket, the newest or the one of ``chosen``'s name; returns where its dump is now."""
+    wanted = chosen.with_suffix(".json").name if chosen is not None else None
+    keys = [o.key for o in bucket.objects("backups/") if o.key.endswith(".json")]
+    keys = sorted(k for k in keys if wanted is None or k.rpartition("/")[2] == wanted)
+    if not keys:
+        raise LifecycleError(
+            f"the bucket has no backup {wanted or ''}".rstrip(),
+            where=f"{bucket.location}/backups",
+            hint="`snakemake backup` and `snakemake sync` put one there",
+        )
+    sidecar = paths.archive / keys[-1]
+    bucket.fetch(keys[-1], sidecar, None)
+    found = read_sidecar(sidecar)
+    if not found.path.exists():
+        bucket.fetch(f"backups/{sidecar.parent.name}/{found.file}", found.path, found.sha256)
+    return found.path
 
 
 def _try_out(tools: Tools, url: str, connection: Connection, found: Backup, scratch: str) -> None:

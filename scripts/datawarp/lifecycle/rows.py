@@ -1,61 +1,107 @@
-"""A unit's rows in the warehouse: counted, taken out, and the retention rules on record.
+"""A unit's rows in the warehouse: counted, taken out, and put back out of Parquet as they were.
 
-Rows belong to a unit through ``_manifest_file_id``, which names a row of ``tbl_manifest_files``.
+Rows belong to a unit through ``_manifest_file_id``, which names a row of ``tbl_manifest_files``. Taking
+them out leaves history and lineage where they are; putting them back needs only the Parquet and what
+:func:`standing` said before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from datawarp.errors import LifecycleError
 from datawarp.lifecycle.retention import RetentionPolicy
+from datawarp.warehouse.load.locks import lock_tables, lock_unit
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 _TABLES = """
 SELECT DISTINCT s.table_name FROM datawarp.tbl_manifest_files f
 JOIN datawarp.tbl_data_sources s USING (source_code)
 WHERE f.unit = %s AND to_regclass(format('staging.%%I', s.table_name)) IS NOT NULL ORDER BY 1
 """
-_COUNT = """
-SELECT count(*) FROM staging.{} WHERE _manifest_file_id IN
-    (SELECT manifest_file_id FROM datawarp.tbl_manifest_files WHERE unit = %s)
+_BY_FILE = """
+SELECT f.source_code, f.file_id, t._manifest_file_id, t._load_id, t._loaded_at, count(*)
+FROM staging.{} t JOIN datawarp.tbl_manifest_files f ON f.manifest_file_id = t._manifest_file_id
+WHERE f.unit = %s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4
 """
 _DELETE = """
 DELETE FROM staging.{} WHERE _manifest_file_id IN
     (SELECT manifest_file_id FROM datawarp.tbl_manifest_files WHERE unit = %s)
 """
+_PARQUET_LINEAGE = frozenset({"_period", "_period_start", "_period_end", "_source_row", "_source_file"})
+_BATCH_ROWS = 8192
+_READ_BYTES = 1 << 18
 
 
-def unit_rows(connection: Connection, unit: str) -> dict[str, int]:
-    """Rows of ``unit`` by staging table; tables without any are left out."""
+@dataclass(frozen=True)
+class FileRows:
+    """The rows that one table of one file has in the warehouse, and the load that brought them."""
+
+    table: str
+    source_code: str
+    file_id: str
+    manifest_file_id: int
+    load_id: int
+    loaded_at: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A unit in the warehouse: its rows by file, and which records of its history are current."""
+
+    files: tuple[FileRows, ...]
+    history: tuple[int, ...]
+
+    @property
+    def by_table(self) -> dict[str, int]:
+        """Rows by staging table."""
+        counts: dict[str, int] = {}
+        for file in self.files:
+            counts[file.table] = counts.get(file.table, 0) + file.rows
+        return counts
+
+
+def standing(connection: Connection, unit: str) -> Standing:
+    """What the warehouse holds of ``unit``; ends the transaction it uses."""
     from psycopg2 import sql
 
-    counts = {}
+    files: list[FileRows] = []
     with connection, connection.cursor() as cursor:
-        cursor.execute(_TABLES, (unit,))
-        for (table,) in cursor.fetchall():
-            cursor.execute(sql.SQL(_COUNT).format(sql.Identifier(table)), (unit,))
-            row = cursor.fetchone()
-            if row and row[0]:
-                counts[table] = int(row[0])
-    return counts
+        for table in _tables(cursor, unit):
+            cursor.execute(sql.SQL(_BY_FILE).format(sql.Identifier(table)), (unit,))
+            for code, file_id, number, load, at, rows in cursor.fetchall():
+                files.append(FileRows(table, code, file_id, number, load, at.isoformat(), rows))
+        cursor.execute(
+            "SELECT history_id FROM datawarp.tbl_load_history WHERE unit = %s AND is_current ORDER BY 1", (unit,)
+        )
+        history = tuple(int(row[0]) for row in cursor.fetchall())
+    return Standing(tuple(files), history)
 
 
-def purge_unit(connection: Connection, unit: str) -> dict[str, int]:
-    """Delete the rows of ``unit`` in one transaction; returns how many by table.
+def purge_unit(connection: Connection, unit: str) -> int:
+    """Delete the rows of ``unit`` in one transaction; returns how many.
 
     Its history and lineage stay: the loads are no longer current, its files are superseded.
     """
     from psycopg2 import sql
 
-    counts = {}
+    deleted = 0
     with connection, connection.cursor() as cursor:
-        cursor.execute(_TABLES, (unit,))
-        for (table,) in cursor.fetchall():
+        lock_unit(cursor, unit)
+        tables = _tables(cursor, unit)
+        lock_tables(cursor, tables)
+        for table in tables:
             cursor.execute(sql.SQL(_DELETE).format(sql.Identifier(table)), (unit,))
-            counts[table] = cursor.rowcount
+            deleted += cursor.rowcount
         cursor.execute(
             "UPDATE datawarp.tbl_load_history SET is_current = false WHERE unit = %s AND is_current", (unit,)
         )
@@ -63,7 +109,60 @@ def purge_unit(connection: Connection, unit: str) -> dict[str, int]:
             "UPDATE datawarp.tbl_manifest_files SET superseded_at = now() WHERE unit = %s AND superseded_at IS NULL",
             (unit,),
         )
-    return counts
+    return deleted
+
+
+def can_put_back(connection: Connection, before: Standing) -> bool:
+    """Whether this is the database that the rows were taken out of: it still knows their files and history."""
+    with connection, connection.cursor() as cursor:
+        numbers = [f.manifest_file_id for f in before.files]
+        cursor.execute(
+            "SELECT array_agg(manifest_file_id || ' ' || file_id) FROM datawarp.tbl_manifest_files f "
+            "JOIN datawarp.tbl_data_sources s USING (source_code) WHERE manifest_file_id = ANY(%s) "
+            "AND to_regclass(format('staging.%%I', s.table_name)) IS NOT NULL",
+            (numbers,),
+        )
+        row = cursor.fetchone()
+        known = set(row[0] or []) if row else set()
+        cursor.execute(
+            "SELECT count(*) FROM datawarp.tbl_load_history WHERE history_id = ANY(%s)", (list(before.history),)
+        )
+        row = cursor.fetchone()
+    return {f"{f.manifest_file_id} {f.file_id}" for f in before.files} == known and bool(
+        row and row[0] == len(before.history)
+    )
+
+
+def put_back(connection: Connection, unit: str, before: Standing, parquet: Mapping[str, Path]) -> int:
+    """Copy the rows of ``unit`` out of ``parquet`` (files by source code) into the warehouse; returns how many.
+
+    Values, lineage, load numbers and times are those of ``before``; columns that the table got since then
+    are null, and values of a type that has widened since are printed as the load would have. One
+    transaction; raises :class:`LifecycleError` when the rows do not add up.
+    """
+    copied = 0
+    with connection, connection.cursor() as cursor:
+        lock_unit(cursor, unit)
+        lock_tables(cursor, {f.table for f in before.files})
+        for code in sorted({f.source_code for f in before.files}):
+            files = [f for f in before.files if f.source_code == code]
+            rows = _copy_source(cursor, files, parquet[code])
+            expected = sum(f.rows for f in files)
+            if rows != expected:
+                raise LifecycleError(
+                    f"{rows} rows in Parquet, {expected} were in the database",
+                    where=str(parquet[code]),
+                    hint=f"`snakemake refresh_{unit}` loads the period again from its retained downloads",
+                )
+            copied += rows
+        cursor.execute(
+            "UPDATE datawarp.tbl_load_history SET is_current = true WHERE history_id = ANY(%s)", (list(before.history),)
+        )
+        cursor.execute(
+            "UPDATE datawarp.tbl_manifest_files SET superseded_at = NULL WHERE manifest_file_id = ANY(%s)",
+            ([f.manifest_file_id for f in before.files],),
+        )
+    return copied
 
 
 def record_policy(connection: Connection, policy: RetentionPolicy, now: datetime) -> None:
@@ -77,3 +176,102 @@ def record_policy(connection: Connection, policy: RetentionPolicy, now: datetime
                 " purge_db, delete_after, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (position, rule.pattern, *limits, rule.destination, rule.purge_db, rule.delete_after, now),
             )
+
+
+def _tables(cursor: Cursor, unit: str) -> list[str]:
+    cursor.execute(_TABLES, (unit,))
+    return [str(row[0]) for row in cursor.fetchall()]
+
+
+def _copy_source(cursor: Cursor, files: Sequence[FileRows], parquet: Path) -> int:
+    import pyarrow.parquet as pq
+    from psycopg2 import sql
+
+    from datawarp.warehouse.load.evolve import stored_columns
+
+    table = files[0].table
+    stored = stored_columns(cursor, table) or {}
+    with pq.ParquetFile(parquet) as file:
+        gone = [n for n in file.schema_arrow.names if n not in _PARQUET_LINEAGE and n not in stored]
+        if gone:
+            raise LifecycleError(
+                f"the table has no column {gone[0]!r} any more, which its Parquet has",
+                where=f"staging.{table}",
+                hint="somebody changed the table; `snakemake validate` tells more",
+            )
+        rows = _Rows(file, stored, files)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(
+            sql.Identifier("staging", table), sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
+        )
+        stream: Any = _Stream(rows)  # psycopg2 calls read alone, whatever its annotations ask for
+        cursor.copy_expert(statement, stream, _READ_BYTES)
+        return rows.count
+
+
+class _Rows:
+    """The rows of a Parquet file as rows of its staging table."""
+
+    def __init__(self, file: Any, stored: Mapping[str, Any], files: Sequence[FileRows]) -> None:
+        import pyarrow as pa
+
+        from datawarp.warehouse.types import arrow_type
+
+        self._file = file
+        self._stored = {n: k for n, k in stored.items() if n in file.schema_arrow.names}
+        self._files = {f.file_id: f for f in files}
+        self.count = 0
+        self.schema = pa.schema(
+            [pa.field(n, arrow_type(k)) for n, k in self._stored.items()]
+            + [pa.field("_period", pa.string()), pa.field("_period_start", pa.date32())]
+            + [pa.field("_period_end", pa.date32()), pa.field("_source_row", pa.int32())]
+            + [pa.field("_manifest_file_id", pa.int32()), pa.field("_load_id", pa.int32())]
+            + [pa.field("_loaded_at", pa.timestamp("us", "UTC"))]
+        )
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        from datawarp.warehouse.types import column_type, converted
+
+        for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
+            arrays = []
+            for name, kind in self._stored.items():
+                values = batch.column(name)
+                old = column_type(values.type) or "text"
+                arrays.append(values if old == kind else converted(values, old, kind)[0])
+            arrays += [batch.column(n) for n in ("_period", "_period_start", "_period_end", "_source_row")]
+            found = [self._files[str(i)] for i in batch.column("_source_file").to_pylist()]
+            arrays.append(pa.array([f.manifest_file_id for f in found], pa.int32()))
+            arrays.append(pa.array([f.load_id for f in found], pa.int32()))
+            times = [datetime.fromisoformat(f.loaded_at) for f in found]
+            arrays.append(pa.array(times, pa.timestamp("us", "UTC")))
+            self.count += batch.num_rows
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+class _Stream:
+    """PostgreSQL's binary COPY format, made as it is read."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._chunks = self._encoded(rows)
+        self._chunk = b""
+
+    def read(self, size: int = _READ_BYTES, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        while not self._chunk:
+            following = next(self._chunks, None)
+            if following is None:
+                return b""
+            self._chunk = following
+        part, self._chunk = self._chunk[:size], self._chunk[size:]
+        return part
+
+    @staticmethod
+    def _encoded(rows: _Rows) -> Iterator[bytes]:
+        from pgpq import ArrowToPostgresBinaryEncoder
+
+        encoder = ArrowToPostgresBinaryEncoder(rows.schema)
+        yield encoder.write_header()
+        for batch in rows.batches():
+            yield encoder.write_batch(batch)
+        yield encoder.finish()

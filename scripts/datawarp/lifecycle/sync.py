@@ -141,15 +141,15 @@ def sync(
     bucket: Bucket,
     clock: Callable[[], datetime],
     *,
-    delete_local: bool = False,
+    may_go: Callable[[str], bool] | None = None,
     transition: Transition | None = None,
     workers: int = WORKERS,
 ) -> SyncReport:
     """Bring ``bucket`` in step with the installation.
 
     A file whose bytes are not what its receipt, index or store folder promises is never uploaded over
-    a good copy. ``delete_local`` removes archived manifests, Parquet and downloads from this disk, each
-    after it was read back from the bucket in this very call. Errors are told by file in the report while
+    a good copy. Archived manifests, Parquet and downloads whose keys ``may_go`` leave this disk, each after it was
+    read back from the bucket in this very call. Errors are told by file in the report while
     the rest goes on; :class:`LifecycleError` is raised only when the bucket cannot be listed.
     """
     report = SyncReport(bucket.location)
@@ -159,8 +159,8 @@ def sync(
     work = _Work(paths, bucket, clock, state, remote, report)
     try:
         _in_parallel(files, work.bring, workers, report)
-        if delete_local:
-            _in_parallel([f for f in files if f.removable], work.let_go, workers, report)
+        if may_go is not None:
+            _in_parallel([f for f in files if f.removable and may_go(f.key)], work.let_go, workers, report)
     finally:
         state.save()
     if transition is not None:

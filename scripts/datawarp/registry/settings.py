@@ -14,7 +14,7 @@ from datawarp.registry.models import Model
 
 COMMAND_OPTIONS = frozenset(
     {"execute", "verbose", "skip", "older_than", "purge_db", "to", "delete_local", "strategy", "pub", "since", "until"}
-    | {"max_units", "write", "who", "backup", "reason", "replay", "retry", "full_dag"}
+    | {"max_units", "write", "who", "backup", "from", "verify", "reason", "replay", "retry", "full_dag"}
 )
 """Options of single commands (``--config execute=true``): given on the command line, never in the file."""
 

@@ -1,0 +1,19 @@
+# Needs the archive on this disk, or a bucket. Brings a unit's files and rows back into use. Option: from.
+from datawarp.lifecycle.targets import restored_units
+
+# Only those that were typed: a rule for each of thousands of units would cost seconds a call.
+for unit in restored_units(sys.argv[1:], PATHS, REGISTRY):
+
+    rule:
+        name:
+            f"restore_{unit}"
+        log:
+            f"logs/restore/{unit}.log",
+        params:
+            restored=unit,
+            registry=str(REGISTRY.path),
+            project=str(workflow.basedir),
+        message:
+            f"restore {unit}"
+        script:
+            "../scripts/restore.py"

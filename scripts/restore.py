@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from datawarp.operations.stage import stage
+
+with stage(snakemake, "restore") as job:
+    from datawarp.lifecycle.targets import restore
+
+    restore(
+        snakemake.params.restored,
+        job.paths,
+        job.settings,
+        job.registry,
+        snakemake.config,
+        Path(snakemake.params.project),
+    )
