@@ -18,6 +18,7 @@ include: "rules/sync.smk"
 include: "rules/restore.smk"
 include: "rules/backup.smk"
 include: "rules/status.smk"
+include: "rules/preview.smk"
 
 
 rule all:

@@ -68,6 +68,25 @@ def due_receipts(wildcards):
     return PLAN.receipts()
 
 
+def newest_manifest(wildcards):
+    """The unit's enriched manifest where it has one, or else its draft."""
+    enriched = PATHS.enriched_manifest(f"{wildcards.publication}_{wildcards.period}")
+    return ENRICHED if enriched.is_file() else DRAFT
+
+
+def asked_for(target):
+    """The units of `<target>_<unit>` among the words of the command: as typed, and as the registry names them."""
+    typed = [
+        word.removeprefix(f"{target}_").rstrip(":")
+        for word in sys.argv[1:]
+        if word.startswith(f"{target}_")
+    ]
+    try:
+        return {name: REGISTRY.unit(name).name for name in typed}
+    except DatawarpError as problem:
+        raise WorkflowError(str(problem))
+
+
 def begin_run():
     """Before the first job: the record of the run, and the database when a job needs it."""
     try:
