@@ -17,6 +17,7 @@ include: "rules/archive.smk"
 include: "rules/sync.smk"
 include: "rules/restore.smk"
 include: "rules/backup.smk"
+include: "rules/discover.smk"
 include: "rules/status.smk"
 include: "rules/preview.smk"
 

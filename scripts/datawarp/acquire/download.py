@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from datawarp.acquire.http import Client, Fetched, NotFound, Validators
-from datawarp.acquire.landing import LandingPage, filename_of, is_data_address, normal_address
+from datawarp.acquire.landing import LandingPage, filename_of, is_data_address, normal_address, read_page
 from datawarp.acquire.pacing import Pace
 from datawarp.acquire.sniff import DATA_EXTENSIONS, MEDIA_TYPES, extension, looks_like_html, sniff
 from datawarp.acquire.store import IndexEntry, Origin, incoming, intact, read_index, take_in, update_index
@@ -117,7 +116,7 @@ class _Collector:
         """The release in a file or folder of this machine."""
         place = Path(self._unit.url)
         if place.is_dir():
-            files = sorted(p for p in place.rglob("*") if p.is_file() and not _is_clutter(p.relative_to(place)))
+            files = sorted(p for p in place.rglob("*") if p.is_file() and not is_clutter(p.relative_to(place)))
             for file in files:
                 name = file.relative_to(place).as_posix()
                 if extension(name) not in DATA_EXTENSIONS:
@@ -135,10 +134,7 @@ class _Collector:
         return self._finished()
 
     def _page(self, fetched: Fetched) -> None:
-        if fetched.path is None:
-            raise AssertionError("a page was fetched without its bytes")
-        charset = re.search(r"charset=[\"']?([\w-]+)", fetched.content_type, re.I)
-        page = LandingPage(fetched.path.read_bytes(), fetched.final_url, charset[1] if charset else None)
+        page = read_page(fetched)
         self._check_is_this_release(page)
         self._release.page_title = page.title
         self._release.notes = page.notes
@@ -299,15 +295,18 @@ class _Collector:
         raise kind(f"{len(self._problems)} of {total} files cannot be used:{listed}", where=self._unit.url, hint=hints)
 
 
+def is_selected(filename: str, selection: FileSelection) -> bool:
+    """Whether ``files.include`` and ``files.exclude`` let a file of that name in."""
+    return _matches(filename, selection.include) and not _matches(filename, selection.exclude)
+
+
 def _matches(filename: str, patterns: list[str]) -> bool:
     name = filename.lower()
-    return any(
-        fnmatch.fnmatchcase(name, p.lower()) or fnmatch.fnmatchcase(name.rsplit("/", 1)[-1], p.lower())
-        for p in patterns
-    )
+    last = name.rsplit("/", 1)[-1]
+    return any(fnmatch.fnmatchcase(text, pattern.lower()) for pattern in patterns for text in (name, last))
 
 
-def _is_clutter(relative: Path) -> bool:
+def is_clutter(relative: Path) -> bool:
     """Hidden files, and the lock files that office programs leave beside an open workbook."""
     return any(part.startswith((".", "~$", "__MACOSX")) for part in relative.parts)
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from datawarp.acquire.http import Fetched
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension
 from datawarp.registry.addresses import is_web
 
@@ -133,6 +134,14 @@ class LandingPage:
                 continue
             if href and not href.startswith("#") and is_web(address):
                 yield Link(address, _text(anchor) or str(anchor.get("title") or anchor.get("aria-label") or "")), anchor
+
+
+def read_page(fetched: Fetched) -> LandingPage:
+    """The page that was fetched, in the encoding that HTTP names or else its own; it must not be a 304."""
+    if fetched.path is None:
+        raise ValueError(f"{fetched.url} was not sent again")
+    charset = re.search(r"charset=[\"']?([\w-]+)", fetched.content_type, re.I)
+    return LandingPage(fetched.path.read_bytes(), fetched.final_url, charset[1] if charset else None)
 
 
 def normal_address(url: str) -> str:

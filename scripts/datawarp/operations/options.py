@@ -43,3 +43,8 @@ def flag(config: Mapping[str, Any], key: str) -> bool:
     if value not in ("true", "false"):
         raise RegistryError(f"expected {key}=true or {key}=false, found {key}={config[key]}", where="--config")
     return value == "true"
+
+
+def names(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The names in an option such as ``pub=adhd,msa``; none when it is not given."""
+    return tuple(filter(None, str(config.get(key, "")).replace(" ", "").split(",")))

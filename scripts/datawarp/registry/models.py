@@ -70,6 +70,9 @@ class RowBounds(Model):
 
     max_change: float = Field(default=0.5, ge=0, description="Largest relative change allowed; 0.5 is ±50 %.")
     min_rows: int = Field(default=1, ge=0, description="Fewest rows that a table may have.")
+    min_difference: int = Field(
+        default=0, ge=0, description="Differences of at most this many rows are never a change: for small tables."
+    )
 
 
 class Contract(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,15 +51,21 @@ class Registry:
             for unit in _units_of(code, publication, folder)
         }
 
-    def units(self, publication: str | None = None) -> list[Unit]:
-        """The units of one publication, or of all in the file's order, each publication's by period."""
-        if publication is not None and publication not in self.publications:
-            raise RegistryError(
-                f"there is no publication {publication!r}",
-                where=str(self.path),
-                hint=did_you_mean(publication, self.publications),
-            )
-        return [unit for unit in self._units.values() if publication in (None, unit.publication)]
+    def units(self, *publications: str) -> list[Unit]:
+        """The units of ``publications``, or of all, in the file's order, each publication's by period."""
+        wanted = self.codes(publications)
+        return [unit for unit in self._units.values() if unit.publication in wanted]
+
+    def codes(self, only: Collection[str] = ()) -> list[str]:
+        """The publications' codes in the file's order, all or ``only`` some; raises for one that is not there."""
+        for code in only:
+            if code not in self.publications:
+                raise RegistryError(
+                    f"there is no publication {code!r}",
+                    where=str(self.path),
+                    hint=did_you_mean(code, self.publications),
+                )
+        return [code for code in self.publications if not only or code in only]
 
     def unit(self, name: str) -> Unit:
         """The unit ``<publication>_<period>``, the period in either spelling; raises :class:`RegistryError`."""
