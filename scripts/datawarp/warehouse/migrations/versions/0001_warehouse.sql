@@ -81,6 +81,7 @@ CREATE TABLE datawarp.tbl_load_history (
     table_name text NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('loaded', 'unchanged', 'removed')),
     is_current boolean NOT NULL,
+    body_rows bigint NOT NULL,
     rows_loaded bigint NOT NULL,
     rows_replaced bigint NOT NULL,
     columns jsonb NOT NULL,
@@ -107,6 +108,7 @@ COMMENT ON COLUMN datawarp.tbl_load_history.source_code IS 'The source.';
 COMMENT ON COLUMN datawarp.tbl_load_history.table_name IS 'Its staging table.';
 COMMENT ON COLUMN datawarp.tbl_load_history.outcome IS 'loaded; unchanged (the same content was there, rows were left alone); removed (the unit no longer has this source).';
 COMMENT ON COLUMN datawarp.tbl_load_history.is_current IS 'Whether this is the unit''s standing load of the source.';
+COMMENT ON COLUMN datawarp.tbl_load_history.body_rows IS 'Body rows on the sheets; fewer than rows_loaded for a table stored long.';
 COMMENT ON COLUMN datawarp.tbl_load_history.rows_loaded IS 'Rows of the unit in the table after the load.';
 COMMENT ON COLUMN datawarp.tbl_load_history.rows_replaced IS 'Rows of the period that the load deleted.';
 COMMENT ON COLUMN datawarp.tbl_load_history.columns IS 'Columns as delivered: name, type, rows with a value, markers, header.';

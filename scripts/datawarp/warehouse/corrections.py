@@ -1,0 +1,202 @@
+"""Known errors of a publisher, corrected on the way into the warehouse: ``config/corrections/*.yaml``.
+
+A correction names a cell, the value published, the value to load and the reason. It holds only as long as the
+error is there: when the cells no longer hold the old value, the load fails and asks for the entry to be removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from datawarp.errors import ContractError, RegistryError
+from datawarp.files import json_bytes, sha256_bytes
+from datawarp.manifest.models import FileEntry
+from datawarp.registry.models import Model
+from datawarp.registry.periods import Period, parse_period
+from datawarp.warehouse.types import column_type, fitted, printed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Value = str | int | float | bool | date | None
+
+
+class Correction(Model):
+    """One known error and what to load instead."""
+
+    source: str = Field(description="Canonical source code.")
+    period: str = Field(description="Period code of the release that has the error.")
+    column: str = Field(description="Physical column name; `<name>_marker` for a marker.")
+    where: dict[str, Value] = Field(default={}, description="Values of other columns that pick the rows.")
+    row: int | None = Field(default=None, ge=1, description="Sheet row, instead of or beside `where`.")
+    sheet: str | None = Field(default=None, description="Sheet, when the source is fed from several.")
+    old: Value = Field(description="The value as published; null for an empty cell.")
+    new: Value = Field(description="The value to load; null to empty the cell.")
+    reason: str = Field(min_length=1, description="Why, with the publisher's own word where there is one.")
+    reported_by: str | None = Field(default=None, description="Who found it, or where it was announced.")
+    expect: int = Field(default=1, ge=1, description="Cells that hold the old value; any other number fails the load.")
+
+    @field_validator("period", mode="before")
+    @classmethod
+    def _number_is_a_year(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
+
+    @field_validator("period")
+    @classmethod
+    def _period_is_readable(cls, value: str) -> str:
+        try:
+            parse_period(value)
+        except RegistryError as problem:
+            raise ValueError(problem.message) from None
+        return value
+
+    @model_validator(mode="after")
+    def _picks_rows(self) -> Correction:
+        if self.row is None and not self.where:
+            raise ValueError("say which rows: `where` with values of other columns, or `row` with the sheet row")
+        if printed(self.old) == printed(self.new):
+            raise ValueError("old and new are the same value")
+        return self
+
+    def applies_to(self, source_code: str, entry: FileEntry) -> bool:
+        """Whether the table ``entry`` of a source is one that it speaks of."""
+        return self.source == source_code and self.sheet in (None, entry.sheet)
+
+
+class CorrectionFile(Model):
+    """A file of ``config/corrections``."""
+
+    corrections: list[Correction]
+
+
+@dataclass(frozen=True)
+class CorrectedCell:
+    """A cell that was loaded with another value than published."""
+
+    correction: Correction
+    row: int
+    old: str | None
+    new: str | None
+
+
+def corrections_path(root: Path, publication: str) -> Path:
+    """Where the corrections of a publication are written."""
+    return root / "config" / "corrections" / f"{publication}.yaml"
+
+
+def read_corrections(root: Path, publication: str, period: Period) -> list[Correction]:
+    """The corrections of one release, in file order; none without a file. Raises :class:`RegistryError`."""
+    path = corrections_path(root, publication)
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except yaml.YAMLError as problem:
+        raise RegistryError(f"not valid YAML: {problem}", where=str(path)) from None
+    try:
+        file = CorrectionFile.model_validate(document or {"corrections": []})
+    except ValidationError as problem:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+        raise RegistryError(
+            "\n  ".join(["these corrections cannot be used:", *lines]),
+            where=str(path),
+            hint="see config/corrections/README.md",
+        ) from None
+    return [c for c in file.corrections if parse_period(c.period).canonical == period.canonical]
+
+
+def corrections_version(corrections: list[Correction]) -> str | None:
+    """A hash of what a release's corrections say; None when there are none."""
+    if not corrections:
+        return None
+    return sha256_bytes(json_bytes([c.model_dump(mode="json") for c in corrections]))[:12]
+
+
+class Corrector:
+    """Applies corrections to a table's batches and remembers each cell it changed."""
+
+    def __init__(self, corrections: list[Correction], where: str) -> None:
+        self._corrections = corrections
+        self._where = where
+        self.cells: list[CorrectedCell] = []
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """``batch`` with the corrected values in place."""
+        for correction in self._corrections:
+            batch = self._apply(batch, correction)
+        return batch
+
+    def _apply(self, batch: pa.RecordBatch, correction: Correction) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        mask = self._selected(batch, correction)
+        rows = [i for i, chosen in enumerate(mask.to_pylist()) if chosen] if mask.true_count else []
+        if not rows:
+            return batch
+        index = self._column(batch, correction.column, correction)
+        column = batch.column(index)
+        kind = column_type(column.type)
+        assert kind is not None
+        new = fitted(correction.new, kind)
+        if new is None and correction.new is not None:
+            raise ContractError(
+                f"the correction of {correction.column!r} to {correction.new!r} does not fit the column's type {kind}",
+                where=self._where,
+                hint=f"correct the entry with the reason {correction.reason!r} in config/corrections",
+            )
+        values = column.to_pylist()
+        numbers = batch.column("_source_row")
+        for i in rows:
+            if printed(values[i]) == printed(fitted(correction.old, kind)):
+                self.cells.append(CorrectedCell(correction, numbers[i].as_py(), printed(values[i]), printed(new)))
+                values[i] = new
+        return batch.set_column(index, batch.schema.field(index), pa.array(values, column.type))
+
+    def _selected(self, batch: pa.RecordBatch, correction: Correction) -> pa.BooleanArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chosen = pa.repeat(pa.scalar(True), batch.num_rows)
+        if correction.row is not None:
+            chosen = pc.equal(batch.column("_source_row"), correction.row)
+        for name, value in correction.where.items():
+            column = batch.column(self._column(batch, name, correction))
+            kind = column_type(column.type)
+            wanted = fitted(value, kind) if kind else None
+            if value is None:
+                found = pc.is_null(column)
+            elif wanted is None:
+                found = pa.repeat(pa.scalar(False), batch.num_rows)
+            else:
+                found = pc.fill_null(pc.equal(column, pa.scalar(wanted, column.type)), False)
+            chosen = pc.and_(chosen, found)
+        return chosen
+
+    def _column(self, batch: pa.RecordBatch, name: str, correction: Correction) -> int:
+        index = batch.schema.get_field_index(name)
+        if index < 0:
+            raise ContractError(
+                f"a correction speaks of a column {name!r}, and the table has {', '.join(batch.schema.names)}",
+                where=self._where,
+                hint=f"correct the entry with the reason {correction.reason!r} in config/corrections",
+            )
+        return int(index)
+
+
+def check_expected(corrections: list[Correction], cells: list[CorrectedCell], where: str) -> None:
+    """Raise :class:`ContractError` when a correction met another number of wrong cells than it expects."""
+    for correction in corrections:
+        met = sum(1 for cell in cells if cell.correction is correction)
+        if met != correction.expect:
+            raise ContractError(
+                f"the correction of {correction.source}.{correction.column} expects {correction.expect} cell(s) with "
+                f"{correction.old!r} and found {met} (reason: {correction.reason})",
+                where=where,
+                hint="the publisher has probably fixed it: remove the entry from config/corrections, or correct it",
+            )

@@ -1,0 +1,91 @@
+"""The contract of a publication, held against a load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from datawarp.errors import ContractError
+from datawarp.files import json_bytes, sha256_bytes
+from datawarp.registry.models import Contract
+from datawarp.warehouse.load.plan import SourceLoad, Table
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the warehouse holds of a source for one period."""
+
+    unit: str
+    period: str
+    start: date
+    end: date
+    rows: int
+    body_rows: int
+    columns: list[dict[str, object]]
+    checksum: str
+    load_id: int
+    contract: str
+    table: str
+
+
+def contract_version(contract: Contract) -> str:
+    """A hash that changes when the contract does."""
+    return sha256_bytes(json_bytes(contract.model_dump(mode="json")))[:12]
+
+
+def earlier(standing: list[Standing], start: date, end: date) -> Standing | None:
+    """The nearest earlier period."""
+    before = [s for s in standing if (s.start, s.end) < (start, end)]
+    return max(before, key=lambda s: (s.start, s.end), default=None)
+
+
+def later(standing: list[Standing], start: date, end: date) -> Standing | None:
+    """The nearest later period."""
+    after = [s for s in standing if (s.start, s.end) > (start, end)]
+    return min(after, key=lambda s: (s.start, s.end), default=None)
+
+
+def check_account(table: Table, rows: int) -> None:
+    """Raise :class:`ContractError` unless all rows that the manifest accounts for came, and no others."""
+    expected = table.expected_rows
+    if expected is not None and rows != expected:
+        raise ContractError(
+            f"the row account does not close: the manifest counts {expected:,} body rows to load, and {rows:,} came",
+            where=table.where,
+            hint="if the layout was edited by hand, correct n_rows and account with it; otherwise refresh the unit",
+        )
+
+
+def body_rows(load: SourceLoad, loaded: int) -> int:
+    """Body rows on the source's sheets; ``loaded`` where the manifest has no account."""
+    layouts = [table.entry.layout for table in load.tables]
+    if any(layout is None for layout in layouts):
+        return loaded
+    return sum(layout.account.body if layout.account else layout.n_rows for layout in layouts if layout)
+
+
+def check_rows(load: SourceLoad, rows: int, before: Standing | None, contract: Contract) -> None:
+    """Raise :class:`ContractError` when the number of body rows is outside the contract's bounds.
+
+    Body rows, so that a table stored long may gain a period column a month.
+    """
+    where = load.tables[0].where
+    bounds = contract.rows
+    if rows < bounds.min_rows:
+        raise ContractError(
+            f"{load.code} has {rows:,} rows, and the contract asks for at least {bounds.min_rows:,}",
+            where=where,
+            hint="look at the sheet: is the table empty or its layout wrong? contract.rows.min_rows sets the bound",
+        )
+    if before is None or before.body_rows == 0:
+        return
+    difference = rows - before.body_rows
+    change = difference / before.body_rows
+    if abs(change) > bounds.max_change and abs(difference) > bounds.min_difference:
+        raise ContractError(
+            f"{load.code} has {rows:,} rows, and {before.period} had {before.body_rows:,}: a change of {change:+.0%}, "
+            f"where the contract allows ±{bounds.max_change:.0%}",
+            where=where,
+            hint="compare the two sheets; if it is right so, raise contract.rows.max_change in the registry and run "
+            "again",
+        )

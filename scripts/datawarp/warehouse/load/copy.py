@@ -1,0 +1,153 @@
+"""Rows into PostgreSQL: record batches encoded in its binary format and sent by COPY, a batch at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from psycopg2 import sql
+
+from datawarp.manifest.models import ColumnType
+from datawarp.warehouse.load.plan import MARKER, Table
+from datawarp.warehouse.load.tally import Tally
+from datawarp.warehouse.types import arrow_type, column_type, converted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+# Small enough that the server works on one slice while the next is encoded.
+SLICE_ROWS = 8192
+_READ_BYTES = 1 << 18
+
+
+class Rows:
+    """Turns a table's batches into rows of its staging table: converted, complete, lineage beside them."""
+
+    def __init__(
+        self, table: Table, stored: Mapping[str, ColumnType], kept: frozenset[str], constants: Mapping[str, Any]
+    ) -> None:
+        import pyarrow as pa
+
+        self._table = table
+        self._kept = kept
+        own = set(table.schema.names)
+        self._stored = {n: k for n, k in stored.items() if n in own or n.removesuffix(MARKER) in kept}
+        self._constants = constants
+        self._constant_arrays: dict[int, list[pa.Array]] = {}
+        self.schema = pa.schema(
+            [pa.field(n, arrow_type(k)) for n, k in self._stored.items()]
+            + [pa.field("_source_row", pa.int32(), nullable=False)]
+            + [pa.field(n, _constant_type(v), nullable=False) for n, v in constants.items()]
+        )
+
+    def batches(self, tally: Tally | None) -> Iterator[pa.RecordBatch]:
+        """The rows in slices; ``tally`` takes in what was delivered."""
+        for batch in self._table.batches():
+            if tally is not None:
+                tally.update(batch)
+            for begin in range(0, batch.num_rows, SLICE_ROWS):
+                yield self._rows(batch.slice(begin, SLICE_ROWS))
+
+    def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns: dict[str, pa.Array] = {}
+        misfits: dict[str, pa.Array] = {}
+        for name, kind in self._stored.items():
+            index = batch.schema.get_field_index(name)
+            if index < 0:
+                continue
+            values = batch.column(index)
+            old = column_type(values.type)
+            if old is None or old == kind:
+                columns[name] = values.cast(arrow_type(kind)) if values.type != arrow_type(kind) else values
+                continue
+            columns[name], misfit = converted(values, old, kind)
+            if misfit is not None:
+                misfits[name] = misfit
+        for name in self._kept:
+            marker = f"{name}{MARKER}"[:63]
+            printed = columns.get(marker, pa.nulls(batch.num_rows, pa.string()))
+            columns[marker] = pc.coalesce(printed, misfits[name]) if name in misfits else printed
+        arrays = [columns[name] for name in self._stored]
+        source_row = batch.column("_source_row").cast(pa.int32())
+        return pa.RecordBatch.from_arrays(
+            [*arrays, source_row, *self._constants_of(batch.num_rows)], schema=self.schema
+        )
+
+    def _constants_of(self, rows: int) -> list[pa.Array]:
+        import pyarrow as pa
+
+        if rows not in self._constant_arrays:
+            self._constant_arrays[rows] = [
+                pa.repeat(pa.scalar(value, _constant_type(value)), rows) for value in self._constants.values()
+            ]
+        return self._constant_arrays[rows]
+
+
+def _constant_type(value: Any) -> pa.DataType:
+    import pyarrow as pa
+
+    if isinstance(value, date):
+        return pa.date32()
+    return pa.int32() if isinstance(value, int) else pa.string()
+
+
+def copy_rows(cursor: Cursor, table_name: str, rows: Rows, tally: Tally | None, *, frozen: bool) -> int:
+    """COPY ``rows`` into ``staging.<table_name>`` and return how many the database took.
+
+    ``frozen`` is for a table that this transaction made: its rows need no vacuum afterwards.
+    """
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary{})").format(
+        sql.Identifier("staging", table_name),
+        sql.SQL(", ").join(map(sql.Identifier, rows.schema.names)),
+        sql.SQL(", FREEZE" if frozen else ""),
+    )
+    stream = _Stream(rows, tally)
+    try:
+        cursor.copy_expert(statement, stream, _READ_BYTES)
+    except psycopg2.errors.QueryCanceled:
+        if stream.problem is not None:
+            raise stream.problem from None
+        raise
+    return int(cursor.rowcount)
+
+
+class _Stream(io.RawIOBase):
+    """A file to read from whose bytes are made as they are asked for: memory stays at one slice."""
+
+    def __init__(self, rows: Rows, tally: Tally | None) -> None:
+        super().__init__()
+        self._chunks = _encoded(rows, tally)
+        self._chunk = memoryview(b"")
+        self.problem: BaseException | None = None  # psycopg2 shows only its text
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        while not self._chunk:
+            try:
+                following = next(self._chunks, None)
+            except BaseException as problem:
+                self.problem = problem
+                raise
+            if following is None:
+                return b""
+            self._chunk = memoryview(following)
+        end = len(self._chunk) if size < 0 else size
+        part, self._chunk = self._chunk[:end], self._chunk[end:]
+        return bytes(part)
+
+
+def _encoded(rows: Rows, tally: Tally | None) -> Iterator[bytes]:
+    from pgpq import ArrowToPostgresBinaryEncoder
+
+    encoder = ArrowToPostgresBinaryEncoder(rows.schema)
+    yield encoder.write_header()
+    for batch in rows.batches(tally):
+        yield encoder.write_batch(batch)
+    yield encoder.finish()

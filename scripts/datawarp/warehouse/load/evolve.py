@@ -1,0 +1,272 @@
+"""How a staging table must change to take a unit's columns, as far as the contract allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from datawarp.errors import ContractError, WarehouseError
+from datawarp.manifest.models import ColumnType
+from datawarp.registry.models import Contract
+from datawarp.warehouse.load.drift import DriftEvent
+from datawarp.warehouse.load.plan import LINEAGE, MARKER, IncomingColumn, SourceLoad
+from datawarp.warehouse.load.tally import Tally
+from datawarp.warehouse.types import FROM_POSTGRES, LARGEST_EXACT, POSTGRES, conversion, converted, wider
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+
+@dataclass
+class Evolution:
+    """What is to be done to a table, and what each delivered column becomes.
+
+    ``stored`` maps each column that will be loaded to the type it has in the table then. ``left_out``
+    columns are not loaded; ``kept`` are columns whose misfits go to the marker column.
+    """
+
+    exists: bool
+    stored: dict[str, ColumnType] = field(default_factory=dict)
+    added: dict[str, ColumnType] = field(default_factory=dict)
+    retyped: dict[str, tuple[ColumnType, ColumnType]] = field(default_factory=dict)
+    emptied: set[str] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
+    kept: dict[str, tuple[ColumnType, ColumnType]] = field(default_factory=dict)
+
+    def events(self) -> list[DriftEvent]:
+        """What happened to the table, and what the contract kept out."""
+        widened = [
+            DriftEvent(
+                "type_widened",
+                "warning" if new == "text" else "info",
+                f"column {name!r} of the table became {new}; it was {old}",
+                name,
+                expected=old,
+                found=new,
+            )
+            for name, (old, new) in self.retyped.items()
+            if name not in self.emptied
+        ]
+        left_out = [
+            DriftEvent("column_left_out", "warning", f"column {name!r} is new, and the contract leaves it out", name)
+            for name in self.left_out
+        ]
+        kept = [
+            DriftEvent(
+                "type_kept",
+                "warning",
+                f"column {name!r} stays {old}; what is not is in {name}{MARKER}, as the contract says",
+                name,
+                expected=old,
+                found=new,
+            )
+            for name, (old, new) in self.kept.items()
+        ]
+        return [*widened, *left_out, *kept]
+
+
+def stored_columns(cursor: Cursor, table: str) -> dict[str, ColumnType] | None:
+    """The source's own columns of a staging table with their types; None when there is no table."""
+    cursor.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+        "WHERE attrelid = to_regclass('staging.' || quote_ident(%s)) AND attnum > 0 AND NOT attisdropped "
+        "ORDER BY attnum",
+        (table,),
+    )
+    rows = cursor.fetchall()
+    columns: dict[str, ColumnType] = {}
+    for name, kind in rows:
+        if name in LINEAGE:
+            continue
+        if kind not in FROM_POSTGRES:
+            raise WarehouseError(
+                f"column {name!r} has the type {kind}, which DataWarp does not make",
+                where=f"staging.{table}",
+                hint="somebody changed the table: change it back, or `snakemake cleanup` the source and load it again",
+            )
+        columns[name] = FROM_POSTGRES[kind]
+    return columns if rows else None
+
+
+def decide(
+    cursor: Cursor,
+    load: SourceLoad,
+    stored: dict[str, ColumnType] | None,
+    contract: Contract,
+    tally: Tally | None,
+) -> tuple[Evolution, Tally | None]:
+    """The evolution that ``load`` needs, and the tally of its rows where one had to be made to decide.
+
+    The unit's own rows of before are expected to be deleted. A column without any value, here or there, has no
+    say about types. Raises :class:`ContractError` where the contract forbids the change.
+    """
+    incoming = load.columns()
+    if stored is None:
+        kinds = {name: column.type for name, column in incoming.items()}
+        return Evolution(exists=False, stored=kinds, added=dict(kinds)), tally
+    evolution = Evolution(exists=True)
+    for name, column in incoming.items():
+        if name not in stored:
+            _add(evolution, load, column, contract)
+            continue
+        old = stored[name]
+        if old == column.type:
+            evolution.stored[name] = old
+            continue
+        tally = tally or tallied(load)
+        _reconcile(cursor, evolution, load, column, old, tally, contract)
+    for name in evolution.kept:
+        marker = f"{name}{MARKER}"[:63]
+        if marker not in stored and marker not in evolution.stored:
+            evolution.added[marker] = "text"
+        evolution.stored.setdefault(marker, "text")
+    if contract.columns == "freeze":
+        _refuse_vanished(load, stored, incoming)
+    return evolution, tally
+
+
+def tallied(load: SourceLoad) -> Tally:
+    """A pass over the rows without loading them."""
+    tally = Tally()
+    for table in load.tables:
+        tally.begin(table.entry.id)
+        for batch in table.batches():
+            tally.update(batch)
+    return tally
+
+
+def _add(evolution: Evolution, load: SourceLoad, column: IncomingColumn, contract: Contract) -> None:
+    # A marker column is the other half of a column that exists: suppression must not be lost to a contract.
+    if contract.columns == "evolve" or column.is_marker:
+        evolution.added[column.name] = evolution.stored[column.name] = column.type
+    elif contract.columns == "discard":
+        evolution.left_out.append(column.name)
+    else:
+        table = next(t for t in load.tables if column.name in t.schema.names)
+        raise ContractError(
+            f"{table.header(column.name)} is new (as {column.name!r}), and the contract freezes the columns",
+            where=table.where,
+            hint="set contract.columns to evolve (or discard, to leave it out) in the registry and run again",
+        )
+
+
+def _reconcile(
+    cursor: Cursor,
+    evolution: Evolution,
+    load: SourceLoad,
+    column: IncomingColumn,
+    old: ColumnType,
+    tally: Tally,
+    contract: Contract,
+) -> None:
+    name, new = column.name, column.type
+    if tally.values.get(name, 0) == 0:
+        evolution.stored[name] = old
+        return
+    if not _has_values(cursor, load, name):
+        evolution.stored[name] = new
+        evolution.retyped[name] = (old, new)
+        evolution.emptied.add(name)
+        return
+    target = wider(old, new)
+    if {old, new} == {"integer", "numeric"} and _beyond_exact(cursor, load, name, old, tally):
+        target = "text"
+    if target == old:
+        evolution.stored[name] = old
+    elif contract.types in ("widen", "evolve"):
+        evolution.stored[name] = target
+        evolution.retyped[name] = (old, target)
+    elif contract.types == "discard":
+        evolution.stored[name] = old
+        evolution.kept[name] = (old, new)
+    else:
+        _refuse_misfit(load, column, old)
+        evolution.stored[name] = old
+
+
+def _has_values(cursor: Cursor, load: SourceLoad, name: str) -> bool:
+    return _exists(cursor, load, sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)))
+
+
+def _exists(cursor: Cursor, load: SourceLoad, condition: sql.Composable) -> bool:
+    table = sql.Identifier("staging", load.table_name)
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(table, condition))
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _beyond_exact(cursor: Cursor, load: SourceLoad, name: str, old: ColumnType, tally: Tally) -> bool:
+    if name in tally.beyond_exact:
+        return True
+    if old != "integer":
+        return False
+    outside = sql.SQL("{} NOT BETWEEN {} AND {}").format(
+        sql.Identifier(name), sql.Literal(-LARGEST_EXACT), sql.Literal(LARGEST_EXACT)
+    )
+    return _exists(cursor, load, outside)
+
+
+def _refuse_misfit(load: SourceLoad, column: IncomingColumn, old: ColumnType) -> None:
+    """Raise with the first value that the stored type cannot hold; values that all fit are let in."""
+    for table in load.tables:
+        if column.name not in table.schema.names:
+            continue
+        for batch in table.batches():
+            misfits = converted(batch.column(column.name), column.type, old)[1]
+            if misfits is None:
+                continue
+            at = next(i for i, text in enumerate(misfits.to_pylist()) if text is not None)
+            raise ContractError(
+                f"{table.header(column.name)}, sheet row {batch.column('_source_row')[at]}: {misfits[at].as_py()!r} "
+                f"does not fit the type {old} that the column has, and the contract freezes the types",
+                where=table.where,
+                hint="set contract.types to widen in the registry, or add a correction, and run again",
+            )
+
+
+def _refuse_vanished(load: SourceLoad, stored: dict[str, ColumnType], incoming: dict[str, IncomingColumn]) -> None:
+    gone = [n for n in stored if n not in incoming and not n.endswith(MARKER)]
+    if gone:
+        raise ContractError(
+            f"column(s) {', '.join(map(repr, gone))} of earlier periods are missing, and the contract freezes the "
+            "columns",
+            where=load.tables[0].where,
+            hint="if the publisher dropped them, set contract.columns to evolve in the registry and run again",
+        )
+
+
+def apply(cursor: Cursor, load: SourceLoad, evolution: Evolution) -> None:
+    """Make or change the table: one statement, so at most one rewrite."""
+    table = sql.Identifier("staging", load.table_name)
+    if not evolution.exists:
+        _create(cursor, load, evolution, table)
+        return
+    changes: list[sql.Composable] = [
+        sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(POSTGRES[kind]))
+        for name, kind in evolution.added.items()
+    ]
+    for name, (old, new) in evolution.retyped.items():
+        expression = f"NULL::{POSTGRES[new]}" if name in evolution.emptied else conversion(old, new)
+        changes.append(
+            sql.SQL("ALTER COLUMN {} TYPE {} USING {}").format(
+                sql.Identifier(name), sql.SQL(POSTGRES[new]), sql.SQL(expression).format(sql.Identifier(name))
+            )
+        )
+    if changes:
+        cursor.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(changes)))
+
+
+def _create(cursor: Cursor, load: SourceLoad, evolution: Evolution, table: sql.Identifier) -> None:
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(POSTGRES[kind])) for name, kind in evolution.added.items()
+    ]
+    columns += [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in LINEAGE.items()]
+    cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
+    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(f"{load.source.name} ({load.code})")))
+
+
+def index(cursor: Cursor, load: SourceLoad) -> None:
+    """Index a new table by period, after its first rows are in: replacing and exporting a period go by it."""
+    cursor.execute(sql.SQL("CREATE INDEX ON {} (_period)").format(sql.Identifier("staging", load.table_name)))

@@ -1,0 +1,94 @@
+"""What went by: rows per table, values per column, and a checksum of the content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from datawarp.warehouse.types import LARGEST_EXACT, column_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Tally:
+    """Counts and hashes the batches of a source, table after table.
+
+    The checksum depends on tables, column names, types, values and order of rows; not on how rows are cut
+    into batches, nor on the order of columns.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self.values: dict[str, int] = {}
+        self.beyond_exact: set[str] = set()
+        self._columns: dict[tuple[str, str, str], Any] = {}
+        self._table = ""
+
+    def begin(self, table_id: str) -> None:
+        """The next batches are of the table with this file id."""
+        self._table = table_id
+        self.rows[table_id] = 0
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in one batch."""
+        before = self.rows[self._table]
+        self.rows[self._table] = before + batch.num_rows
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            values = len(column) - column.null_count
+            self.values[name] = self.values.get(name, 0) + values
+            key = (self._table, name, str(column.type))
+            digest = self._columns.get(key)
+            if digest is None:
+                digest = self._columns[key] = hashlib.sha256()
+            if column_type(column.type) == "integer" and values:
+                self._note_large(name, column)
+            _hash_column(digest, column, before)
+
+    @property
+    def total(self) -> int:
+        """Rows of all tables."""
+        return sum(self.rows.values())
+
+    def checksum(self) -> str:
+        """SHA-256 over everything taken in, as hex digits."""
+        parts = sorted((*key, digest.hexdigest()) for key, digest in self._columns.items())
+        return hashlib.sha256(json.dumps([sorted(self.rows.items()), parts]).encode()).hexdigest()
+
+    def _note_large(self, name: str, column: pa.Array) -> None:
+        import pyarrow.compute as pc
+
+        extremes = pc.min_max(column)
+        if max(abs(extremes["min"].as_py()), abs(extremes["max"].as_py())) > LARGEST_EXACT:
+            self.beyond_exact.add(name)
+
+
+def _hash_column(digest: Any, column: pa.Array, first_row: int) -> None:
+    """Values with nulls as zeros, then where the nulls are: the same whatever lies in unused bytes."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_null(kind):
+        return
+    if column.null_count:
+        nulls = np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False)) + first_row
+        digest.update(b"null" + nulls.astype("<i8").tobytes())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        filled = pc.fill_null(column, "") if column.null_count else column
+        digest.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i4", copy=False))
+        wide = "<i8" if pa.types.is_large_string(kind) else "<i4"
+        offsets = np.frombuffer(filled.buffers()[1], wide)[filled.offset : filled.offset + len(filled) + 1]
+        if len(filled) and offsets[-1] > offsets[0]:
+            digest.update(memoryview(filled.buffers()[2])[offsets[0] : offsets[-1]])
+        return
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.uint8())
+    elif pa.types.is_date32(kind):
+        column = column.cast(pa.int32())
+    elif pa.types.is_timestamp(kind):
+        column = column.cast(pa.int64())
+    filled = pc.fill_null(column, 0) if column.null_count else column
+    digest.update(np.ascontiguousarray(filled.to_numpy(zero_copy_only=False)))
