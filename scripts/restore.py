@@ -1,7 +1,3 @@
-from pathlib import Path
-
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "restore") as job:
@@ -13,5 +9,5 @@ with stage(snakemake, "restore") as job:
         job.settings,
         job.registry,
         snakemake.config,
-        Path(snakemake.params.project),
+        snakemake.params.project,
     )

@@ -1,10 +1,6 @@
-from pathlib import Path
-
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "restore_backup") as job:
     from datawarp.lifecycle.targets import restore_backup
 
-    restore_backup(job.paths, snakemake.config, Path(snakemake.params.project))
+    restore_backup(job.paths, snakemake.config, snakemake.params.project)

@@ -1,10 +1,6 @@
-from pathlib import Path
-
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "sync") as job:
     from datawarp.lifecycle.targets import sync
 
-    sync(job.paths, snakemake.config, Path(snakemake.params.project))
+    sync(job.paths, snakemake.config, snakemake.params.project)

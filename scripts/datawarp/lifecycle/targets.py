@@ -76,7 +76,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def archive(paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: Path) -> None:
+def archive(paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: str) -> None:
     """`snakemake archive`: old releases to ``archive/``, the catalogue without them."""
     from datawarp.lifecycle import archive as work
     from datawarp.warehouse.connection import connect
@@ -108,7 +108,7 @@ def archive(paths: Paths, settings: Settings, registry: Registry, config: Mappin
         )
 
 
-def sync(paths: Paths, config: Mapping[str, Any], project: Path) -> None:
+def sync(paths: Paths, config: Mapping[str, Any], project: str) -> None:
     """`snakemake sync`: copies in the bucket, or with ``verify=true`` a comparison with them."""
     from datawarp.lifecycle import sync as work
 
@@ -127,7 +127,7 @@ def sync(paths: Paths, config: Mapping[str, Any], project: Path) -> None:
     _sync_and_tell(paths, bucket, policy, (lambda _: True) if options.delete_local else None)
 
 
-def backup(paths: Paths, project: Path) -> None:
+def backup(paths: Paths, project: str) -> None:
     """`snakemake backup`: a dump of the warehouse, older ones kept by generations."""
     from datawarp.lifecycle import backup as work
     from datawarp.warehouse.connection import database_url
@@ -135,7 +135,7 @@ def backup(paths: Paths, project: Path) -> None:
     tell(work.backup(paths, database_url(paths), now, find_policy(paths, project).backups))
 
 
-def restore_backup(paths: Paths, config: Mapping[str, Any], project: Path) -> None:
+def restore_backup(paths: Paths, config: Mapping[str, Any], project: str) -> None:
     """`snakemake restore_backup`: the warehouse as a backup has it."""
     from datawarp.lifecycle import restore_backup as work
     from datawarp.warehouse.connection import database_url
@@ -148,7 +148,7 @@ def restore_backup(paths: Paths, config: Mapping[str, Any], project: Path) -> No
 
 
 def restore(
-    unit: str, paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: Path
+    unit: str, paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: str
 ) -> None:
     """`snakemake restore_<unit>`: the unit's files and rows as they were."""
     from datawarp.lifecycle import restore as work
@@ -193,10 +193,10 @@ def read_options(kind: type[OptionsType], config: Mapping[str, Any]) -> OptionsT
         raise LifecycleError(told, where="--config", hint="docs/reference/lifecycle.md lists the options") from None
 
 
-def find_policy(paths: Paths, project: Path) -> RetentionPolicy:
+def find_policy(paths: Paths, project: str) -> RetentionPolicy:
     """``config/retention.yaml`` of the run's folder, else that of the project."""
     own = paths.root / POLICY
-    return read_policy(own if own.exists() else project / POLICY)
+    return read_policy(own if own.exists() else Path(project) / POLICY)
 
 
 def require_bucket(
