@@ -53,11 +53,6 @@ def newest_stamp(wildcards):
     return PLAN.stamp(f"{wildcards.publication}_{wildcards.period}")
 
 
-def refresh_reason(wildcards):
-    """Why the workflow itself asks for a refresh of the unit; empty when a person does."""
-    return PLAN.reason(f"{wildcards.publication}_{wildcards.period}")
-
-
 def due_targets(wildcards):
     """What `all` asks for: the last files of the pending units, and the catalogue when it will be stale."""
     return PLAN.targets()

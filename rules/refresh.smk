@@ -2,15 +2,13 @@
 # record that the refresh is through. `all` asks anew for a refresh that has a stamp and no such record.
 
 
+# Neither has params: when the registry changes, a stamp of old must not be made again.
 rule request_refresh:
     output:
         stamp=STAMP,
     log:
         "logs/request_refresh/{publication}_{period}@{run}.log",
     priority: 60
-    params:
-        unit=unit_slice,
-        why=refresh_reason,
     message:
         "refresh {wildcards.publication} {wildcards.period}: archive what is there"
     script:
@@ -25,8 +23,6 @@ rule finish_refresh:
         done=REFRESHED,
     log:
         "logs/finish_refresh/{publication}_{period}@{run}.log",
-    params:
-        unit=unit_slice,
     message:
         "refresh {wildcards.publication} {wildcards.period}: record the event"
     script:

@@ -1,7 +1,5 @@
 import sys
 
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "check_updates") as job:

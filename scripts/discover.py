@@ -1,8 +1,6 @@
 import sys
 from datetime import UTC, datetime
 
-from snakemake.script import snakemake
-
 from datawarp.operations.stage import stage
 
 with stage(snakemake, "discover") as job:

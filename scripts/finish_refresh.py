@@ -7,4 +7,4 @@ with stage(snakemake, "finish_refresh") as job:
     from datawarp.warehouse.connection import connect
 
     with closing(connect(job.paths, job.settings)) as connection:
-        finish_refresh(job.unit, snakemake.wildcards.run, job.paths, connection)
+        finish_refresh(job.subject, snakemake.wildcards.run, job.paths, connection)

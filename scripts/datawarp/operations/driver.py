@@ -139,7 +139,8 @@ class Plan:
         listed = list(jobs)
         self.begun = datetime.now(UTC).replace(microsecond=0)
         self.units_of_run = frozenset(f"{u['publication']}_{u['period']}" for _, u in listed if u)
-        write_run_record(self.paths, self.run, self.units_of_run)
+        reasons = {unit: reason for unit in self.units_of_run if (reason := self.reason(unit))}
+        write_run_record(self.paths, self.run, self.units_of_run, reasons)
         if any(rule in _WITH_DATABASE for rule, _ in listed):
             self._open_database()
 

@@ -16,7 +16,7 @@ from datawarp.files import read_json, sha256_file, write_json
 from datawarp.lifecycle.refresh import archive_unit, row_counts
 from datawarp.operations.options import Options
 from datawarp.operations.stamps import done_path, newest_stamp, stamp_path
-from datawarp.registry.models import Unit
+from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
 
 if TYPE_CHECKING:
@@ -41,20 +41,20 @@ class RefreshRequest:
     files: list[dict[str, str]] = field(default_factory=list)
 
 
-def request_refresh(unit: Unit, run: str, paths: Paths, options: Options, reason: str = "") -> RefreshRequest:
+def request_refresh(unit: str, run: str, paths: Paths, options: Options, reason: str = "") -> RefreshRequest:
     """Archive ``unit``'s files and write the stamp of ``run``.
 
     ``reason`` is why the workflow itself asks; a person's ``options.reason`` goes before it.
     """
-    resumed = unfinished(unit.name, paths)
+    resumed = unfinished(unit, paths)
     if resumed:
         request = RefreshRequest(**{**asdict(resumed), "run": run, "replay": resumed.replay or options.replay})
     else:
         now = datetime.now(UTC)
         why = options.reason or reason or "asked for"
-        entry = archive_unit(unit.name, paths, f"refresh: {why}", now)
+        entry = archive_unit(unit, paths, f"refresh: {why}", now)
         request = RefreshRequest(
-            unit=unit.name,
+            unit=unit,
             run=run,
             first=run,
             at=now.isoformat(timespec="seconds"),
@@ -62,17 +62,11 @@ def request_refresh(unit: Unit, run: str, paths: Paths, options: Options, reason
             reason=why,
             replay=options.replay,
             archived=entry.id if entry else None,
-            rows=row_counts(unit.name, paths),
-            files=downloaded(unit.name, paths),
+            rows=row_counts(unit, paths),
+            files=downloaded(unit, paths),
         )
-    write_json(stamp_path(unit.name, run, paths), asdict(request))
+    write_json(stamp_path(unit, run, paths), asdict(request))
     return request
-
-
-def current_request(unit: str, paths: Paths) -> RefreshRequest | None:
-    """What the newest stamp of ``unit`` asks for, whether or not it is through."""
-    stamp = newest_stamp(unit, paths)
-    return RefreshRequest(**read_json(stamp)) if stamp else None
 
 
 def unfinished(unit: str, paths: Paths) -> RefreshRequest | None:
@@ -111,19 +105,20 @@ def replay(unit: Unit, paths: Paths) -> None:
     write_json(path, receipt)
 
 
-def finish_refresh(unit: Unit, run: str, paths: Paths, connection: Connection) -> None:
+def finish_refresh(unit: str, run: str, paths: Paths, connection: Connection) -> None:
     """Record that the refresh of ``unit`` is through: in ``tbl_refresh_events``, then in its completion file.
 
     ``connection`` is to the warehouse; the event is committed. Done twice, there is one event.
     """
     from psycopg2.extras import Json
 
-    request = RefreshRequest(**read_json(stamp_path(unit.name, run, paths)))
-    rows, files = row_counts(unit.name, paths), downloaded(unit.name, paths)
+    request = RefreshRequest(**read_json(stamp_path(unit, run, paths)))
+    rows, files = row_counts(unit, paths), downloaded(unit, paths)
+    publication, period = split_unit_name(unit)
     event = {
-        "unit": unit.name,
-        "publication": unit.publication,
-        "period": unit.period,
+        "unit": unit,
+        "publication": publication,
+        "period": period,
         "run_id": request.first,
         "requested_by": request.who,
         "reason": request.reason,
@@ -153,7 +148,7 @@ def finish_refresh(unit: Unit, run: str, paths: Paths, connection: Connection) -
             """,
             event,
         )
-    write_json(done_path(unit.name, run, paths), {**asdict(request), "outcome": event["outcome"], "rows_after": rows})
+    write_json(done_path(unit, run, paths), {**asdict(request), "outcome": event["outcome"], "rows_after": rows})
 
 
 def downloaded(unit: str, paths: Paths) -> list[dict[str, str]]:

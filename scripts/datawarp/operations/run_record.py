@@ -1,7 +1,7 @@
 """What the running workflow set out to do, for jobs that must not depend on timing.
 
-``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units"}``; ``started`` is in seconds since
-1970. Several runs of one installation work on different units at once, so a run that begins while
+``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units", "reasons"}``; ``started`` is in seconds
+since 1970, ``reasons`` says of a unit why it has work to do, where the driver knows. Several runs of one installation work on different units at once, so a run that begins while
 another lives adds its units to that one's, and keeps its earlier start.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from filelock import FileLock
@@ -19,7 +19,9 @@ from datawarp.files import read_json, write_json
 from datawarp.registry.paths import Paths
 
 
-def write_run_record(paths: Paths, run: str, units: Iterable[str], pid: int | None = None) -> dict[str, Any]:
+def write_run_record(
+    paths: Paths, run: str, units: Iterable[str], reasons: Mapping[str, str] | None = None, pid: int | None = None
+) -> dict[str, Any]:
     """Record that ``run``, driven by process ``pid`` (this one), will process ``units``; returns the record."""
     record: dict[str, Any] = {
         "run": run,
@@ -27,6 +29,7 @@ def write_run_record(paths: Paths, run: str, units: Iterable[str], pid: int | No
         "pid": os.getpid() if pid is None else pid,
         "host": socket.gethostname(),
         "units": sorted(set(units)),
+        "reasons": dict(reasons or {}),
     }
     paths.private.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{paths.run_record}.lock"):
@@ -34,6 +37,7 @@ def write_run_record(paths: Paths, run: str, units: Iterable[str], pid: int | No
         if other and other["pid"] != record["pid"] and _lives(other):
             record["started"] = min(record["started"], other["started"])
             record["units"] = sorted({*record["units"], *other["units"]})
+            record["reasons"] = {**other.get("reasons", {}), **record["reasons"]}
         write_json(paths.run_record, record)
     return record
 
@@ -45,6 +49,12 @@ def read_run_record(paths: Paths) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return record if isinstance(record, dict) and {"run", "started", "pid", "host", "units"} <= record.keys() else None
+
+
+def reason_of(unit: str, paths: Paths) -> str:
+    """Why the current run processes ``unit``; empty when only a person knows."""
+    record = read_run_record(paths)
+    return str(record.get("reasons", {}).get(unit, "")) if record else ""
 
 
 def _lives(record: dict[str, Any]) -> bool:

@@ -28,10 +28,10 @@ logger = logging.getLogger("datawarp")
 
 @dataclass(frozen=True)
 class Job:
-    """What a rule's script works with."""
+    """What a rule's script works with; ``subject`` is the unit's name, or ``_<rule>`` without a unit."""
 
     snakemake: Any
-    name: str
+    subject: str
     paths: Paths
     log: Path
 
@@ -62,7 +62,7 @@ def stage(snakemake: Any, name: str) -> Iterator[Job]:
     paths = Paths.here()
     log = Path(snakemake.log[0])
     subject = _subject(snakemake, name)
-    job = Job(snakemake, name, paths, log)
+    job = Job(snakemake, subject, paths, log)
     with _logging_to(log):
         began = time.monotonic()
         if not subject.startswith("_"):
@@ -105,8 +105,8 @@ def _go_on_or_leave(job: Job) -> None:
 
 def _subject(snakemake: Any, name: str) -> str:
     """The unit's name, or ``_<rule>`` for a job that works on the whole installation."""
-    unit = snakemake.params.get("unit")
-    return f"{unit['publication']}_{unit['period']}" if unit else f"_{name}"
+    of = snakemake.wildcards
+    return f"{of.publication}_{of.period}" if hasattr(of, "period") else f"_{name}"
 
 
 def _report(subject: str, name: str, paths: Paths, log: Path, problem: DatawarpError, error: str | None = None) -> None:
