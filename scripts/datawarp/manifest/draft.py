@@ -19,6 +19,7 @@ from datawarp.registry.models import PublicationSettings, SheetOverride, Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.sheets.book import open_book
+from datawarp.sheets.calamine_reader import without_collector
 from datawarp.sheets.cells import one_line
 from datawarp.sheets.detect import detect
 from datawarp.sheets.finding import SheetFinding, TableFinding
@@ -34,6 +35,11 @@ def draft(unit: Unit, paths: Paths, settings: Settings) -> Manifest:
     Every sheet of every file is listed; what is not data is disabled with the reason. Raises
     :class:`SheetError` naming every file that cannot be read, or when no file holds a table; then nothing is written.
     """
+    with without_collector():
+        return _draft(unit, paths, settings)
+
+
+def _draft(unit: Unit, paths: Paths, settings: Settings) -> Manifest:
     receipt = read_json(paths.download_receipt(unit.name))
     sources: list[Source] = []
     notes: list[str] = []

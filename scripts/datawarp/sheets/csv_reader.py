@@ -32,7 +32,7 @@ def reader_words(dialect: Dialect) -> str:
 
 
 def records(blob: Blob, lines: Iterable[str], dialect: Dialect) -> Iterator[list[Cell]]:
-    """The records in ``lines`` (line ends kept); blank cells are None, a row ends at its last cell that is not blank."""
+    """The records in ``lines`` (line ends kept): blank cells as None, none of them at a row's end."""
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     if dialect.quoting:
         reader = csv.reader(lines, delimiter=dialect.delimiter)

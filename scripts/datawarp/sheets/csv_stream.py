@@ -65,8 +65,9 @@ class CsvStream:
     def batches(self, table: TableFinding, tallies: Tallies) -> Iterator[pa.RecordBatch]:
         """The body of ``table`` typed as its columns say, with a marker column for every typed column.
 
-        ``tallies`` collects what could not be typed; when it says ``begin_again``, the lines were not the records they
-        seemed, what came so far is void, and the next call reads record by record. Raises :class:`SheetError` when the file is damaged.
+        ``tallies`` collects what could not be typed. When it says ``begin_again``, the lines were not the records
+        they seemed: what came so far is void, and the next call reads record by record. Raises
+        :class:`SheetError` when the file is damaged.
         """
         first, last = table.data_rows
         if self.plain and first - 1 <= len(self.head_ends):

@@ -44,6 +44,10 @@ class OdsParts:
                 else:
                     self._sheets.append(walker.end())
 
+    def is_large_and_dense(self, index: int) -> bool:
+        """Never: these scans are short, or done when the file is opened."""
+        return False
+
     def scan(self, index: int) -> SheetParts:
         """What was found on sheet ``index``."""
         return self._sheets[index] if index < len(self._sheets) else SheetParts()

@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 
 from datawarp.sheets.grid import Cell, Grid, Merge
 
+# A cell takes at least so many bytes of XML, so that a sheet's size says how many cells there can be.
+BYTES_PER_CELL = 24
+
+
+def spans_too_much(area: int, size: int) -> bool:
+    """Whether cells that span ``area`` are far fewer, by the ``size`` of their XML in bytes, and the area is large."""
+    return area > 20_000_000 and area > 8 * (size // BYTES_PER_CELL)
+
 
 @dataclass
 class SheetParts:
@@ -20,13 +28,12 @@ class SheetParts:
     merges: list[Merge] = field(default_factory=list)
     rows: int = 0
     columns: int = 0
-    cells: int = 0
+    size: int = 0
 
     @property
     def sparse(self) -> bool:
         """Whether a few cells far apart span an area that would not fit in memory."""
-        area = self.rows * self.columns
-        return area > 20_000_000 and area > 8 * self.cells
+        return spans_too_much(self.rows * self.columns, self.size)
 
     def complete(self, grid: Grid) -> None:
         """Put into ``grid`` what the fast reader left out."""

@@ -132,7 +132,8 @@ def typed_texts(texts: pa.Array, column: ColumnFinding, tallies: Tallies) -> tup
 def _counts(encoded: pa.DictionaryArray) -> list[int]:
     import numpy as np
 
-    return np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
+    counts: list[int] = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
+    return counts
 
 
 def _plain_figures(texts: pa.Array, found: ColumnKind, target: pa.DataType) -> pa.Array | None:

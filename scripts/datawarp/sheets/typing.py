@@ -121,26 +121,28 @@ def all_whole(cells: Sequence[Cell]) -> bool:
 
 
 def _markers(cells: list[Cell], types: set[type], found: ColumnKind) -> dict[str, int]:
+    """Printed texts, with their counts, of the cells that are no value of the type; each distinct one is tried once."""
     if found == "text":
         return {}
-    kept = Counter(printed(v) for v in cells if v is not None and typed_value(v, found) is None)
-    return (
-        {text: n for text, n in sorted(kept.items(), key=lambda p: (-p[1], p[0])) if text.strip()}
-        if _odd(types, found)
-        else {}
-    )
+    own = _OWN_TYPES[found]
+    odd = Counter((type(v), v) for v in cells if type(v) not in own) if not types <= own else Counter()
+    del odd[type(None), None]
+    if found == "integer" and float in types:
+        odd.update((float, v) for v in cells if type(v) is float and not v.is_integer())
+    kept: Counter[str] = Counter()
+    for (_, value), n in odd.items():
+        if typed_value(value, found) is None and printed(value).strip():
+            kept[printed(value)] += n
+    return dict(sorted(kept.items(), key=lambda p: (-p[1], p[0])))
 
 
-def _odd(types: set[type], found: ColumnKind) -> bool:
-    """Whether cells of other Python types than the column's own occur."""
-    own: dict[str, set[type]] = {
-        "integer": {int, float},
-        "numeric": {int, float},
-        "boolean": {bool},
-        "date": {date, datetime},
-        "timestamp": {date, datetime},
-    }
-    return not types <= own[found] or (found == "integer" and float in types)
+_OWN_TYPES: dict[str, set[type]] = {
+    "integer": {int, float},
+    "numeric": {int, float},
+    "boolean": {bool},
+    "date": {date, datetime},
+    "timestamp": {date, datetime},
+}
 
 
 def typed_value(value: Cell, found: ColumnKind) -> Any:
@@ -221,14 +223,7 @@ def arrow_column(cells: list[Cell], column: ColumnFinding) -> tuple[pa.Array, pa
 def _odd_cells(types: set[type], found: ColumnKind) -> bool:
     if found == "text":
         return not types <= {str}
-    own: dict[str, set[type]] = {
-        "integer": {int, float},
-        "numeric": {int, float},
-        "boolean": {bool},
-        "date": {date, datetime},
-        "timestamp": {date, datetime},
-    }
-    return not types <= own[found]
+    return not types <= _OWN_TYPES[found]
 
 
 def typed_table(grid: Grid, table: TableFinding) -> pa.Table:

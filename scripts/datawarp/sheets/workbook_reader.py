@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,10 @@ BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, 
 
 class Parts(Protocol):
     """What a scan of the file's own bytes adds to the fast reader's cells."""
+
+    def is_large_and_dense(self, index: int) -> bool:
+        """Whether sheet ``index`` may be scanned while it is read."""
+        ...
 
     def scan(self, index: int) -> SheetParts:
         """What it found on sheet ``index`` of the workbook."""
@@ -60,12 +65,20 @@ def _fast(blob: Blob, file: Path | io.BytesIO, content: Format) -> Iterator[Grid
         workbook: Any = open_calamine(file)
         parts, problem = _parts(stack, file, content)
         for index, grid in enumerate(sheet_shells(workbook, blob.member)):
-            found = parts.scan(index) if parts else SheetParts()
-            if found.sparse:
-                _read_sparse(file, index, grid)
-            else:
+            if parts is None:
                 fill(grid, index, workbook)
-            found.complete(grid)
+            elif parts.is_large_and_dense(index):
+                with ThreadPoolExecutor(1) as beside:  # the fast reader leaves Python's lock alone while it parses
+                    scanned = beside.submit(parts.scan, index)
+                    fill(grid, index, workbook)
+                    scanned.result().complete(grid)
+            else:
+                found = parts.scan(index)
+                if found.sparse:
+                    _read_sparse(file, index, grid)
+                else:
+                    fill(grid, index, workbook)
+                found.complete(grid)
             if problem:
                 grid.notes.append(problem)
             yield grid

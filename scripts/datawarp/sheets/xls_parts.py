@@ -50,6 +50,10 @@ class XlsParts:
                 codes[number] = code
         self._styles = telling_styles(formats, codes)
 
+    def is_large_and_dense(self, index: int) -> bool:
+        """Never: these scans are short, or done when the file is opened."""
+        return False
+
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook."""
         parts = SheetParts()

@@ -40,6 +40,10 @@ class XlsbParts:
         styles = next((n for n in names if n.lower().endswith("styles.bin")), None)
         self._styles = _telling_styles(package.read(styles)) if styles else {}
 
+    def is_large_and_dense(self, index: int) -> bool:
+        """Never: these scans are short, or done when the file is opened."""
+        return False
+
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""
         parts = SheetParts()

@@ -17,16 +17,19 @@ from typing import IO
 from datawarp.sheets.blob import read_up_to
 from datawarp.sheets.grid import column_index
 from datawarp.sheets.number_formats import telling_styles
-from datawarp.sheets.parts import SheetParts
+from datawarp.sheets.parts import BYTES_PER_CELL, SheetParts, spans_too_much
 
 BLOCK = 4 << 20
 # Number formats are those of columns: the first blocks of a sheet show them.
 FORMAT_BLOCKS = 3
+# Sheets with more XML than this are scanned and read at the same time.
+LARGE = 32 << 20
 
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
 _HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*\bhidden="(?:1|true)"[^>]*>')
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
+_DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="\$?[A-Z]+\$?\d+:\$?([A-Z]+)\$?(\d+)"')
 _WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
 _ERROR = re.compile(rb'<(?:\w+:)?c\b([^>]*\bt="e"[^>]*)>(.*?)</(?:\w+:)?c>', re.S)
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
@@ -83,6 +86,23 @@ class XlsxParts:
             [int(a.get("numFmtId", "0")) for a in _tags(xml[start.end() : end.start()], b"xf")], codes
         )
 
+    def is_large_and_dense(self, index: int) -> bool:
+        """Whether sheet ``index`` is so large that it is scanned while it is read, and says that its cells lie close.
+
+        The word of its ``dimension`` is taken only where it fits the size of its XML.
+        """
+        part = self.sheets[index] if index < len(self.sheets) else None
+        name = self._names.get(part.lower()) if part else None
+        size = self._package.getinfo(name).file_size if name else 0
+        if name is None or size < LARGE:
+            return False
+        with self._package.open(name) as stream:
+            dimension = _DIMENSION.search(stream.read(4096))
+        if not dimension:
+            return False
+        area = int(dimension[2]) * (column_index(dimension[1].decode()) + 1)
+        return area >= size // (20 * BYTES_PER_CELL) and not spans_too_much(area, size)
+
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""
         parts = SheetParts()
@@ -130,7 +150,7 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _scan_block(block: bytes, parts: SheetParts) -> None:
-    parts.cells += block.count(b"<c ") + block.count(b":c ")
+    parts.size += len(block)
     last = None
     at = max(block.rfind(b"<row "), block.rfind(b":row "))
     if at >= 0:
