@@ -71,9 +71,7 @@ class Discovery:
             lines.append("# Releases that their page now links elsewhere; a new address often means revised figures:")
             lines += [f"#   {m.publication}_{m.period}: {m.registered} → {m.url}" for m in self.moved]
         lines += [f"# {code}: the landing page could not be read: {why}" for code, why in self.problems.items()]
-        found = (
-            f"{len(self.proposals)} new release{'' if len(self.proposals) == 1 else 's'} on {self.pages} landing pages"
-        )
+        found = f"landing pages read: {self.pages}; new releases: {len(self.proposals)}"
         return "\n".join([*lines, f"# {found}"]) + "\n"
 
     def as_json(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def updates_text(findings: Sequence[Finding]) -> str:
     if changed:
         lines.append(f"To take it in: snakemake {' '.join(f'refresh_{unit}' for unit in changed)}")
     units = len({finding.unit for finding in findings})
-    lines.append(f"{units} units asked about, {len(changed)} changed upstream; nothing was loaded.")
+    lines.append(f"units asked about: {units}; changed upstream: {len(changed)}; nothing was loaded")
     return "\n".join(lines) + "\n"
 
 

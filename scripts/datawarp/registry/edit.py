@@ -14,6 +14,7 @@ from datawarp.files import replacing
 from datawarp.registry.registry import read_registry
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TextLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar is a text
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,18 @@ class NewRelease:
 
 def release_line(release: NewRelease) -> str:
     """The release as the registry writes it: ``{period: aug25, url: https://…}``."""
+    plain = f"{{period: {release.period}, url: {release.url}}}"
     entry = {"period": release.period, "url": release.url}
+    if _reads_as(plain, entry):
+        return plain
     return yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).strip()
+
+
+def _reads_as(text: str, entry: dict[str, str]) -> bool:
+    try:
+        return bool(yaml.load(text, Loader=_TextLoader) == entry)
+    except yaml.YAMLError:
+        return False
 
 
 def add_releases(path: Path, releases: Mapping[str, Sequence[NewRelease]]) -> None:
@@ -54,7 +65,7 @@ def _added(text: str, code: str, releases: Sequence[NewRelease]) -> str:
     last = urls.value[-1]
     begins = lines[last.start_mark.line]
     indent = begins[: begins.rindex("-", 0, last.start_mark.column + 1)]
-    ending = "\r\n" if begins.endswith("\r\n") else "\n"
+    ending = "\r\n" if "\r\n" in text else "\n"
     after = _last_line(last) + 1
     if not lines[after - 1].endswith("\n"):
         lines[after - 1] += ending
