@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from datawarp.sheets.boundary import Boundary, is_sequence
+from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_sequence
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.view import View
 
@@ -53,10 +53,20 @@ def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> 
         return True
     if not after_break:
         return False
+    if not filled:
+        return _names_others(view, i, found)
     if texts and len(texts) + (len(figures) if figures and is_sequence(figures) else 0) == len(filled):
         cells = [view.kinds[i][c] for c in found.columns if view.kinds[i][c] != BLANK]
-        return len(filled) >= 2 or 2 * len(filled) >= len(found.data) or (len(cells) >= 2 and set(cells) <= {TEXT, PROSE})
+        return (
+            len(filled) >= 2 or 2 * len(filled) >= len(found.data) or (len(cells) >= 2 and set(cells) <= {TEXT, PROSE})
+        )
     return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_sequence(figures)
+
+
+def _names_others(view: View, i: int, found: Boundary) -> bool:
+    """Whether texts above the table's labels are a header of figures that lie where this table has labels."""
+    named = [c for c in found.text if view.kinds[i][c] in (TEXT, PROSE)]
+    return len(named) >= 2 and figures_elsewhere(view, i, found.data, found.columns[0], found.columns[-1])
 
 
 def _repeats_header(view: View, i: int, found: Boundary) -> bool:

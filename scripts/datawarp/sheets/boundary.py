@@ -8,9 +8,10 @@ does not recur below, and a first body row that is like the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
@@ -68,17 +69,20 @@ def is_sequence(values: Sequence[Cell]) -> bool:
         return False
     if all(1950 <= n <= 2100 for n in numbers):
         return len(numbers) >= 2 and len(set(numbers)) >= 2
-    distinct = list(dict.fromkeys(numbers))
-    steps = {b - a for a, b in zip(distinct, distinct[1:], strict=False)}
     # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
-    return len(distinct) >= 3 and len(steps) == 1 and 0 not in steps and abs(distinct[0]) <= 120
+    distinct = list(dict.fromkeys(numbers))
+    steps = {b - a for a, b in pairwise(distinct)}
+    if len(steps) != 1 or len(distinct) < 3 or abs(distinct[0]) > 120:
+        return False
+    step = abs(steps.pop())
+    return step == 1 or (step in (5, 10) and len(distinct) >= 4 and distinct[0] % step == 0)
 
 
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
     """The next rows below view row ``i`` that are not blank, up to a wide gap or another table's header."""
     found: list[int] = []
     figures: set[int] = set()
-    gap = broken = 0
+    gap = broken = whole = 0
     for j in range(i + 1, stop):
         if view.blank(j, first, last):
             gap += 1
@@ -89,16 +93,27 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         gap = 0
         filled = view.filled(j, first, last)
         over = [c for c in filled if c in figures]
-        if broken and over and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
-            break
-        broken = broken and len(filled) == 1
+        if broken and figures and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
+            if over or figures_elsewhere(view, j, figures, first, last):
+                return found[:whole]  # what stands between is the next table's title
         numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
         if len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers]):
             figures.update(numbers)
         found.append(j)
+        if numbers:
+            whole, broken = len(found), 0
         if len(found) >= most:
             break
     return found
+
+
+def figures_elsewhere(view: View, i: int, figures: Collection[int], first: int, last: int) -> bool:
+    """Whether the next row with figures below view row ``i`` has none in the columns ``figures``."""
+    for j in range(i + 1, min(i + 5, len(view.rows))):
+        numbers = {c for c in view.filled(j, first, last) if view.kinds[j][c] in (NUMBER, DATE)}
+        if numbers:
+            return not numbers & set(figures)
+    return False
 
 
 def _is_data(kinds: str) -> bool:

@@ -15,138 +15,23 @@ from collections.abc import Iterable
 NAME_BYTES = 56  # 63, less the seven of _marker
 JOIN = " | "
 
-# Reserved words of PostgreSQL (appendix C of its manual: reserved, and reserved for functions or types) and
-# the columns that the warehouse adds; `period` is the name of the Parquet folders (`period=2025-08`), and
-# readers would put the folder's value over the column's.
-RESERVED = frozenset(
-    [
-        "all",
-        "analyse",
-        "analyze",
-        "and",
-        "any",
-        "array",
-        "as",
-        "asc",
-        "asymmetric",
-        "authorization",
-        "binary",
-        "both",
-        "case",
-        "cast",
-        "check",
-        "collate",
-        "collation",
-        "column",
-        "concurrently",
-        "constraint",
-        "create",
-        "cross",
-        "current_catalog",
-        "current_date",
-        "current_role",
-        "current_schema",
-        "current_time",
-        "current_timestamp",
-        "current_user",
-        "default",
-        "deferrable",
-        "desc",
-        "distinct",
-        "do",
-        "else",
-        "end",
-        "except",
-        "false",
-        "fetch",
-        "for",
-        "foreign",
-        "freeze",
-        "from",
-        "full",
-        "grant",
-        "group",
-        "having",
-        "ilike",
-        "in",
-        "initially",
-        "inner",
-        "intersect",
-        "into",
-        "is",
-        "isnull",
-        "join",
-        "lateral",
-        "leading",
-        "left",
-        "like",
-        "limit",
-        "localtime",
-        "localtimestamp",
-        "natural",
-        "not",
-        "notnull",
-        "null",
-        "offset",
-        "on",
-        "only",
-        "or",
-        "order",
-        "outer",
-        "overlaps",
-        "placing",
-        "primary",
-        "references",
-        "returning",
-        "right",
-        "select",
-        "session_user",
-        "similar",
-        "some",
-        "symmetric",
-        "system_user",
-        "table",
-        "tablesample",
-        "then",
-        "to",
-        "trailing",
-        "true",
-        "union",
-        "unique",
-        "user",
-        "using",
-        "variadic",
-        "verbose",
-        "when",
-        "where",
-        "window",
-        "with",
-        "value",
-        "values",
-        "row",
-        "rows",
-        "date",
-        "time",
-        "timestamp",
-        "interval",
-        "year",
-        "month",
-        "day",
-        "hour",
-        "minute",
-        "second",
-        "ctid",
-        "oid",
-        "tableoid",
-        "xmin",
-        "xmax",
-        "cmin",
-        "cmax",
-        "period",
-        "reported_period",
-        "value_marker",
-    ]
-)
+# Columns of a table that is stored long.
+LONG = ("reported_period", "value", "value_marker")
+# Reserved words of PostgreSQL (appendix C of its manual: reserved, and reserved for functions or types), and its
+# system columns.
+RESERVED = frozenset({
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary", "both",
+    "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross",
+    "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
+    "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "false", "fetch",
+    "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike", "in", "initially", "inner",
+    "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit", "localtime",
+    "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order", "outer", "overlaps",
+    "placing", "primary", "references", "returning", "right", "select", "session_user", "similar", "some",
+    "symmetric", "system_user", "table", "tablesample", "then", "to", "trailing", "true", "union", "unique", "user",
+    "using", "variadic", "verbose", "when", "where", "window", "with", "ctid", "oid", "tableoid", "xmin", "xmax",
+    "cmin", "cmax",
+})  # fmt: skip
 _BRACKETED = re.compile(
     r"\s*\[\s*(?:notes?\s*)?[\w\s,.;&]{1,14}\]|\s*\((?:see\s+)?(?:notes?\s*[\d,;&\s]+|\d{1,2}(?:\s*[,&;]\s*\d{1,2})*)\)",
     re.I,
@@ -201,7 +86,7 @@ def snake(text: str) -> str:
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
     text = re.sub(r"(?<=\d)\s*[-]\s*(?=\d)", " to ", text)
     text = text.replace("'", "").encode("ascii", "ignore").decode()
-    text = re.sub(r"([a-z])([A-Z][a-z])", r"\1_\2", text)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", text)
     return re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", text.lower())).strip("_")
 
 
@@ -229,10 +114,10 @@ def physical_name(parts: list[str], letters: str) -> str:
     return f"{name}_" if name in RESERVED else name
 
 
-def unique_names(headers: list[tuple[list[str], str]]) -> list[str]:
-    """Names of a table's columns; headers printed twice are told apart by a count from the left."""
+def unique_names(headers: list[tuple[list[str], str]], taken: Iterable[str] = ()) -> list[str]:
+    """Names of a table's columns other than ``taken``; headers printed twice are told apart by a count from the left."""
     names: list[str] = []
-    taken: set[str] = set()
+    taken = set(taken)
     for parts, letters in headers:
         name = physical_name(parts, letters)
         candidate, n = name, 1

@@ -12,13 +12,14 @@ from datawarp.sheets.account import account_for, count_rows, footnotes_below
 from datawarp.sheets.body import Body, find_body
 from datawarp.sheets.boundary import Boundary, find_boundary, head_kind
 from datawarp.sheets.cells import BLANK, one_line
-from datawarp.sheets.columns import printed_header, unique_names, unit_of
+from datawarp.sheets.columns import LONG, printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
 from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
 from datawarp.sheets.prose import why_no_table, why_not_data
+from datawarp.sheets.titles import title_of
 from datawarp.sheets.typing import typed_columns
 from datawarp.sheets.view import View, view_of
 from datawarp.sheets.wide import find_wide
@@ -215,7 +216,10 @@ def write_up(
     """A candidate as a finding: sheet rows, names, types, periods, account, evidence."""
     header, body, columns = candidate.header, candidate.body, candidate.columns
     parts = flatten(view, header, columns) if header.rows else {c: [] for c in columns}
-    names = unique_names([(parts[c], column_letters(c)) for c in columns])
+    run = None
+    if header.rows and not (override and override.wide is False):
+        run = find_wide(view, header, parts, columns, candidate.boundary.data)
+    names = unique_names([(parts[c], column_letters(c)) for c in columns], LONG if run else ())
     findings = [
         ColumnFinding(c, column_letters(c), printed_header(parts[c]), name, unit=unit_of(printed_header(parts[c])))
         for c, name in zip(columns, names, strict=True)
@@ -224,10 +228,9 @@ def write_up(
     head = (view.numbers[header.first] + 1, view.numbers[header.last] + 1) if header.rows else None
     table = TableFinding(head, (first, last), columns[0], columns[-1], 0, findings)
     table.n_rows = count_rows(grid, view, table)
-    table.title = title_of(view, candidate)
+    table.title = title_of(view, candidate, others)
     table.evidence = evidence_of(view, candidate)
-    run = find_wide(view, header, parts, columns, candidate.boundary.data) if header.rows else None
-    if run is not None and not (override and override.wide is False):
+    if run is not None:
         table.wide_periods = WideFinding([column_letters(c) for c in run.columns])
         table.evidence.append(run.evidence)
         for c, period, label in zip(run.columns, run.periods, run.labels, strict=True):
@@ -237,26 +240,6 @@ def write_up(
     typed_columns(grid, table, dict(override.types) if override else {})
     account_for(grid, view, table, candidate, others)
     return table
-
-
-def title_of(view: View, candidate: Candidate) -> str | None:
-    """The printed title: what shares the header's rows, or the nearest single text above them."""
-    for i, c in sorted(candidate.header.titles):
-        return one_line(view.value(i, c))
-    if not candidate.header.rows:
-        return None
-    blanks = 0
-    for i in range(candidate.header.first - 1, -1, -1):
-        filled = view.filled(i)
-        if not filled:
-            blanks += 1
-            if blanks > 2:
-                return None
-        elif len(filled) == 1:
-            return one_line(view.value(i, filled[0]))
-        else:
-            return None
-    return None
 
 
 def evidence_of(view: View, candidate: Candidate) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datawarp.sheets.boundary import is_key_and_value, is_sequence
-from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, one_line
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, one_line
 from datawarp.sheets.view import View
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ _NOTES = re.compile(
     r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?|change\s*log|version(?:\s+history)?|shorthand", re.I
 )  # fmt: skip
 _HISTORY = re.compile(r"\b(?:version|revision|change|amendment|correction)s?\b", re.I)
+_DEFINED = re.compile(
+    r"\b(?:fields?|variables?|columns?|data\s+items?|elements?|terms?|symbols?|shorthand|metrics?|abbreviations?|acronyms?)\b", re.I
+)  # fmt: skip
+_MEANING = re.compile(r"\b(?:definitions?|descriptions?|meanings?|explanations?|notes?|stands\s+for)\b", re.I)
 _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")
 LONG_TEXT = 70
 
@@ -54,16 +58,20 @@ def _reason(view: View, candidate: Candidate) -> str | None:
     figures = [c for c in boundary.data if c in columns]
     if len(columns) <= 5 and _is_history(view, candidate):
         return "a history of versions and revisions"
-    if figures and not (len(figures) == 1 and figures[0] == columns[0]):
+    counted = {c: sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) for c in figures}
+    if any(counted[c] for c in figures if c != columns[0]):
         # Numbers right of the first column make a table, unless they are a few in a list of prose.
-        counts = sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows for c in figures)
-        return None if counts >= 1 and not (long and counts <= 2) else "prose with a stray figure"
-    if figures and not long and len(columns) > 2:
-        numbered = is_sequence([view.value(i, figures[0]) for i in rows if view.kinds[i][figures[0]] == NUMBER])
-        if not numbered:
-            return None
+        return "prose with a stray figure" if long and sum(counted.values()) <= 2 else None
+    if figures and columns[0] not in figures and len(figures) >= 2:
+        return None  # nothing but markers where figures belong: a table suppressed whole
     if _is_contents(view, candidate, heads):
         return "a list of contents: names of sheets and their titles"
+    if _defines(view, candidate):
+        return "definitions: what names, fields or symbols mean"
+    if counted.get(columns[0]) and not long and len(columns) > 2:
+        numbered = is_sequence([view.value(i, columns[0]) for i in rows if view.kinds[i][columns[0]] == NUMBER])
+        if not numbered:
+            return None
     if long and len(columns) <= 4:
         return "terms or notes with their wording, no figures"
     if len(columns) <= 3 and _NOTES.fullmatch(_first_text(view)):
@@ -75,6 +83,16 @@ def _reason(view: View, candidate: Candidate) -> str | None:
     if len(rows) <= 1 and not figures:
         return "two lines of text, no body"
     return None
+
+
+def _defines(view: View, candidate: Candidate) -> bool:
+    """Whether a table of text explains names or symbols: a field and its description, a symbol and its meaning."""
+    heads = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
+    if candidate.columns[0] in candidate.boundary.data and len(heads) <= 3:
+        rows = range(candidate.body.first, candidate.body.last + 1)
+        if all(view.kinds[i][candidate.columns[0]] in (MARKER, BLANK) for i in rows):
+            return True
+    return any(_DEFINED.search(h) for h in heads) and any(_MEANING.search(h) for h in heads)
 
 
 def _is_history(view: View, candidate: Candidate) -> bool:
