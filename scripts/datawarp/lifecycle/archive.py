@@ -113,7 +113,7 @@ def archive(
             record_policy(connection, policy, clock())
         for unit in unfinished(paths):
             with _failures(report, unit.unit):
-                report.purged_rows += _carry_out(paths, connection, unit)
+                report.purged_rows += carry_out(paths, connection, unit)
                 report.finished.append(unit.unit)
         holdings = _holdings(paths, registry, report)
         report.considered = len(holdings)
@@ -202,7 +202,7 @@ def _apply(
         purge = purge_db or bool(rule and rule.purge_db)
         unit = ArchivedUnit(holding.unit, entry, standing(connection, holding.unit) if purge else None)
         _check(paths, unit)
-        report.purged_rows += _carry_out(paths, connection, unit)
+        report.purged_rows += carry_out(paths, connection, unit)
         report.archived[holding.unit] = len(entry.files)
 
 
@@ -233,7 +233,7 @@ def _check(paths: Paths, unit: ArchivedUnit) -> None:
             )
 
 
-def _carry_out(paths: Paths, connection: Connection, unit: ArchivedUnit) -> int:
+def carry_out(paths: Paths, connection: Connection, unit: ArchivedUnit) -> int:
     """The steps of one unit from wherever they stopped; returns the rows that left the database."""
     write_json(index_path(paths, unit.entry), entry_record(unit.entry))
     write_json(paths.archived_record(unit.unit), unit.record())

@@ -64,6 +64,14 @@ class RestoreBackupOptions(RestoreOptions):
     backup: str | None = Field(default=None, description="The dump to restore; the newest good one by default.")
 
 
+class CleanupOptions(Options):
+    """Options of `cleanup`."""
+
+    execute: bool = Field(default=False, description="Remove what was found; without it, only report.")
+    verbose: bool = Field(default=False, description="Name every orphan.")
+    skip: str = Field(default="", description="Kinds to leave alone, separated by commas: parquet,tables.")
+
+
 class _Report(Protocol):
     def text(self) -> str: ...
 
@@ -106,6 +114,33 @@ def archive(paths: Paths, settings: Settings, registry: Registry, config: Mappin
             f"{len(report.failed)} units could not be archived: {', '.join(report.failed)}",
             hint="each has its reason above; the others are archived",
         )
+
+
+def cleanup(paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: str) -> None:
+    """`snakemake cleanup`: orphans reported, with ``execute=true`` removed, the catalogue without them."""
+    from datawarp.lifecycle import cleanup as work
+    from datawarp.lifecycle.backup import backup as back_up
+    from datawarp.warehouse.connection import connect, database_url
+
+    options, policy = read_options(CleanupOptions, config), find_policy(paths, project)
+
+    def backed_up() -> str:
+        return paths.relative(back_up(paths, database_url(paths), now, policy.backups).made.path)
+
+    with closing(connect(paths, settings)) as connection:
+        report = work.cleanup(
+            paths,
+            registry,
+            connection,
+            now,
+            backed_up,
+            execute=options.execute,
+            verbose=options.verbose,
+            skip=frozenset(s.strip() for s in options.skip.split(",") if s.strip()),
+        )
+    if report.catalogue_changed:
+        _catalogue(paths, settings, registry)
+    tell(report)
 
 
 def sync(paths: Paths, config: Mapping[str, Any], project: str) -> None:

@@ -1,0 +1,14 @@
+# Needs nothing. Reports what nobody refers to any more, and with execute=true moves files of it to archive/ and
+# takes the rest out of the database. Options: execute, verbose, skip.
+
+
+rule cleanup:
+    log:
+        "logs/cleanup.log",
+    params:
+        registry=str(REGISTRY.path),
+        project=str(workflow.basedir),
+    message:
+        "cleanup"
+    script:
+        "../scripts/cleanup.py"

@@ -1,0 +1,158 @@
+"""Orphans reported, and on request removed: files into the archive first, the database in one transaction.
+
+Before anything leaves the database it is backed up; a unit that left the registry becomes an archived
+unit, which `restore_<unit>` brings back.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datawarp.errors import LifecycleError
+from datawarp.lifecycle.archive import ArchivedUnit, carry_out
+from datawarp.lifecycle.entries import keep, plan, remove_empty_folders
+from datawarp.lifecycle.orphans import GROUPS, WORDS, Findings, Orphan, find_orphans
+from datawarp.lifecycle.rows import standing
+from datawarp.registry.paths import Paths
+from datawarp.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+
+NAMES_SHOWN = 10
+_IN_DATABASE = ("source_without_table", "table_without_source", "records_without_source")
+_DELETED = ("cache_of_finished_unit", "temporary_file")
+_BY_HAND = ("left_by_restore",)
+
+
+@dataclass
+class CleanupReport:
+    """What was found, and what was done about it (nothing without ``execute``)."""
+
+    findings: Findings
+    verbose: bool = False
+    executed: bool = False
+    archived_to: list[str] = field(default_factory=list)
+    backup: str | None = None
+    catalogue_changed: bool = False
+
+    def text(self) -> str:
+        """The report for the terminal: counts and names by kind."""
+        orphans = self.findings.orphans
+        counts = Counter(o.kind for o in orphans)
+        lines = [f"{len(orphans)} orphans" if orphans else "no orphans"]
+        for kind in (k for k in WORDS if counts[k]):
+            lines.append(f"{counts[kind]:6d} {WORDS[kind]}")
+            named = [o for o in orphans if o.kind == kind]
+            shown = named if self.verbose else named[:NAMES_SHOWN]
+            lines += [f"         {o.name}" + (f": {o.detail}" if o.detail else "") for o in shown]
+            if self.verbose:
+                continue
+            if len(named) > len(shown):
+                lines.append(f"         and {len(named) - len(shown)} more (--config verbose=true)")
+        lines += [f"not checked: {what}" for what in self.findings.not_checked]
+        if self.executed:
+            lines += [f"kept in the archive: {entry}" for entry in self.archived_to]
+            lines += [f"the database before: {self.backup}"] if self.backup else []
+        elif any(o.kind not in _BY_HAND for o in orphans):
+            lines.append("nothing was changed; --config execute=true removes them, files into the archive first")
+        return "\n".join(lines)
+
+
+def cleanup(
+    paths: Paths,
+    registry: Registry,
+    connection: Connection,
+    clock: Callable[[], datetime],
+    back_up: Callable[[], str],
+    *,
+    execute: bool = False,
+    verbose: bool = False,
+    skip: frozenset[str] = frozenset(),
+) -> CleanupReport:
+    """Find orphans apart from the groups in ``skip``; with ``execute`` remove them.
+
+    ``back_up`` makes a backup of the database and says where; it is called before the first row goes.
+    Raises :class:`LifecycleError` for an unknown group, or when a file cannot be kept; then the database is
+    as it was.
+    """
+    unknown = skip - set(GROUPS.values())
+    if unknown:
+        raise LifecycleError(
+            f"skip={','.join(sorted(unknown))} names no kind of orphan",
+            where="--config",
+            hint=f"one or more of {', '.join(sorted(set(GROUPS.values())))}, separated by commas",
+        )
+    report = CleanupReport(find_orphans(paths, registry, connection, clock(), skip), verbose)
+    if execute and report.findings.orphans:
+        _remove(paths, connection, clock, back_up, report)
+    return report
+
+
+def _remove(
+    paths: Paths,
+    connection: Connection,
+    clock: Callable[[], datetime],
+    back_up: Callable[[], str],
+    report: CleanupReport,
+) -> None:
+    orphans = report.findings.orphans
+    units = [o for o in orphans if o.kind == "unit_not_in_registry"]
+    in_database = [o for o in orphans if o.kind in _IN_DATABASE]
+    if in_database or units:
+        report.backup = back_up()
+    moved = [o for o in orphans if o.files and o not in units and o.kind not in _DELETED]
+    files = [file for orphan in moved for file in orphan.files]
+    if files:
+        entry = plan(paths, files, "cleanup", f"orphans: {', '.join(sorted({o.kind for o in moved}))}", clock())
+        keep(paths, entry)
+        report.archived_to.append(entry.id)
+    for orphan in units:
+        report.archived_to.append(_archive_unit(paths, connection, clock, orphan))
+    _drop(connection, in_database)
+    for orphan in orphans:
+        if orphan.kind in _DELETED:
+            for file in orphan.files:
+                file.unlink(missing_ok=True)
+        if orphan.kind == "cache_of_finished_unit":
+            shutil.rmtree(paths.typed_tables(orphan.name), ignore_errors=True)
+        for folder in {f.parent for f in orphan.files}:
+            _remove_folder(paths, folder)
+    report.catalogue_changed = bool(files or units or in_database)
+    report.executed = True
+
+
+def _remove_folder(paths: Paths, folder: Path) -> None:
+    """Remove an emptied folder; the lock file of a store folder goes with it."""
+    if folder.is_dir() and {p.name for p in folder.iterdir()} <= {".lock"}:
+        (folder / ".lock").unlink(missing_ok=True)
+        remove_empty_folders(paths.root, folder)
+
+
+def _archive_unit(paths: Paths, connection: Connection, clock: Callable[[], datetime], orphan: Orphan) -> str:
+    """A unit that left the registry becomes an archived unit without rows in the database."""
+    entry = plan(paths, orphan.files, "cleanup", "it left the registry", clock(), orphan.name)
+    carry_out(paths, connection, ArchivedUnit(orphan.name, entry, standing(connection, orphan.name)))
+    return entry.id
+
+
+def _drop(connection: Connection, orphans: Sequence[Orphan]) -> None:
+    """Remove sources, tables and records in one transaction; foreign keys and the trigger do the rest."""
+    from psycopg2 import sql
+
+    with connection, connection.cursor() as cursor:
+        for orphan in orphans:
+            if orphan.kind == "table_without_source":
+                table = sql.Identifier("staging", orphan.name.removeprefix("staging."))
+                cursor.execute(sql.SQL("DROP TABLE {}").format(table))
+            elif orphan.kind == "source_without_table":
+                cursor.execute("DELETE FROM datawarp.tbl_data_sources WHERE source_code = %s", (orphan.name,))
+                cursor.execute("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (orphan.name,))
+            else:
+                cursor.execute("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (orphan.name,))
