@@ -287,6 +287,7 @@ def write_history(
     columns: list[dict[str, Any]],
     checksum: str,
     contract: str,
+    corrections: str | None,
     started: datetime,
     seconds: float,
 ) -> None:
@@ -295,8 +296,8 @@ def write_history(
     cursor.execute(
         "INSERT INTO datawarp.tbl_load_history (load_id, unit, publication, period, canonical_period, period_start, "
         "period_end, source_code, table_name, outcome, is_current, body_rows, rows_loaded, rows_replaced, columns, "
-        "content_checksum, manifest_sha256, contract_version, started_at, seconds) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "content_checksum, manifest_sha256, contract_version, corrections_version, started_at, seconds) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             load_id,
             unit.name,
@@ -316,6 +317,7 @@ def write_history(
             checksum,
             load.manifest_sha256,
             contract,
+            corrections,
             started,
             seconds,
         ),

@@ -100,10 +100,12 @@ class Transaction:
         self._settings = settings
         self._contract = unit.settings.contract
         self._version = contract_version(self._contract)
+        self._corrections: str | None = None
 
     def run(self, corrections: list[Any]) -> LoadedMarker:
         """Load all sources and commit; on any error nothing has happened."""
         load = plan(self._unit, self._paths, self._settings, corrections)
+        self._corrections = corrections_version(corrections)
         with self._connection, self._connection.cursor() as cursor:
             lock_unit(cursor, self._unit.name)
             before = record.earlier_sources(cursor, self._unit.name)
@@ -130,7 +132,7 @@ class Transaction:
             period=self._unit.when.canonical,
             database=identity,
             contract=self._version,
-            corrections=corrections_version(corrections),
+            corrections=self._corrections,
             sources=[
                 LoadedSource(
                     code=s.code,
@@ -200,6 +202,7 @@ class Transaction:
             columns=written.columns,
             checksum=written.checksum,
             contract=self._version,
+            corrections=self._corrections,
             started=started,
             seconds=round(time.monotonic() - began, 3),
         )
@@ -380,6 +383,7 @@ class Transaction:
             columns=[],
             checksum="",
             contract=self._version,
+            corrections=self._corrections,
             started=datetime.now(UTC),
             seconds=0,
         )

@@ -88,6 +88,7 @@ CREATE TABLE datawarp.tbl_load_history (
     content_checksum text NOT NULL,
     manifest_sha256 text NOT NULL,
     contract_version text NOT NULL,
+    corrections_version text,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seconds double precision NOT NULL
@@ -115,6 +116,7 @@ COMMENT ON COLUMN datawarp.tbl_load_history.columns IS 'Columns as delivered: na
 COMMENT ON COLUMN datawarp.tbl_load_history.content_checksum IS 'SHA-256 over the typed rows as loaded, corrections included.';
 COMMENT ON COLUMN datawarp.tbl_load_history.manifest_sha256 IS 'SHA-256 of the enriched manifest.';
 COMMENT ON COLUMN datawarp.tbl_load_history.contract_version IS 'Hash of the contract that the load was held to.';
+COMMENT ON COLUMN datawarp.tbl_load_history.corrections_version IS 'Hash of the corrections that were applied; null without any.';
 COMMENT ON COLUMN datawarp.tbl_load_history.started_at IS 'When the load began.';
 COMMENT ON COLUMN datawarp.tbl_load_history.finished_at IS 'When this source was done.';
 COMMENT ON COLUMN datawarp.tbl_load_history.seconds IS 'Time spent on this source, waiting for locks included.';
@@ -368,25 +370,26 @@ COMMENT ON COLUMN datawarp.tbl_refresh_events.started_at IS 'When it began.';
 COMMENT ON COLUMN datawarp.tbl_refresh_events.finished_at IS 'When it ended.';
 
 CREATE TABLE datawarp.tbl_retention_policy (
-    position integer PRIMARY KEY,
+    policy_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    position integer NOT NULL UNIQUE,
     pattern text NOT NULL,
     keep_periods integer CHECK (keep_periods >= 1),
     keep_days integer CHECK (keep_days >= 0),
     destination text NOT NULL DEFAULT 'archive',
     purge_db boolean NOT NULL DEFAULT false,
     delete_after integer CHECK (delete_after >= 0),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    CHECK (keep_periods IS NOT NULL OR keep_days IS NOT NULL)
+    updated_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE datawarp.tbl_retention_policy IS 'The rules of config/retention.yaml as `archive` last applied them.';
-COMMENT ON COLUMN datawarp.tbl_retention_policy.position IS 'Place in the file, from 1: the first rule that fits counts.';
+COMMENT ON TABLE datawarp.tbl_retention_policy IS 'How long what stays in use, as config/retention.yaml said when it was last applied; the first rule that fits counts.';
+COMMENT ON COLUMN datawarp.tbl_retention_policy.policy_id IS 'Key.';
+COMMENT ON COLUMN datawarp.tbl_retention_policy.position IS 'Place among the rules, from 1.';
 COMMENT ON COLUMN datawarp.tbl_retention_policy.pattern IS 'Shell pattern on publication codes.';
 COMMENT ON COLUMN datawarp.tbl_retention_policy.keep_periods IS 'Newest periods that stay in use.';
 COMMENT ON COLUMN datawarp.tbl_retention_policy.keep_days IS 'Days after a period''s end that it stays in use.';
-COMMENT ON COLUMN datawarp.tbl_retention_policy.destination IS 'archive, or s3://bucket/prefix.';
+COMMENT ON COLUMN datawarp.tbl_retention_policy.destination IS 'archive, or a bucket.';
 COMMENT ON COLUMN datawarp.tbl_retention_policy.purge_db IS 'Whether archived periods leave the database as well.';
-COMMENT ON COLUMN datawarp.tbl_retention_policy.delete_after IS 'Days after which archived files that the bucket verifiably has leave the disk.';
-COMMENT ON COLUMN datawarp.tbl_retention_policy.updated_at IS 'When the rule was last applied.';
+COMMENT ON COLUMN datawarp.tbl_retention_policy.delete_after IS 'Days after which archived files leave this disk, once the bucket verifiably has them.';
+COMMENT ON COLUMN datawarp.tbl_retention_policy.updated_at IS 'When the policy was applied.';
 
 CREATE TABLE datawarp.tbl_enrichment_runs (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
