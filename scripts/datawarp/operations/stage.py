@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from datawarp.errors import DatawarpError
+from datawarp.lean import leave_out_pandas
 from datawarp.operations import failures
 from datawarp.operations.batch import RunStopped, stop_when_too_many_fail
 from datawarp.operations.run_record import read_run_record
@@ -59,6 +60,7 @@ def stage(snakemake: Any, name: str) -> Iterator[Job]:
     file. A :class:`DatawarpError` ends the process with status 1 after one clear text on the terminal,
     in the log and in the unit's failure record; any other exception keeps its traceback in the log.
     """
+    leave_out_pandas()
     paths = Paths.here()
     log = Path(snakemake.log[0])
     subject = _subject(snakemake, name)

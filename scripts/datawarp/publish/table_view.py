@@ -105,7 +105,8 @@ def table_view(source: Source, entry: FileEntry, unit: str, paths: Paths, settin
     tail = end.slice(max(0, end.num_rows - tail_rows), tail_rows)
     names = [n for n in head.schema.names if not _is_marker(n, head.schema.names) and n != "_source_row"]
     # What makes a long table's rows differ comes first on the page.
-    names.sort(key=lambda n: n not in {"reported_period", "_wide_label", "value"} or "_wide_label" not in names)
+    if "_wide_label" in names:
+        names.sort(key=lambda name: name not in {"reported_period", "_wide_label", "value"})
     view.more_columns = max(0, len(names) - MOST_COLUMNS)
     names = names[:MOST_COLUMNS]
     known = {c.name: c for c in view.columns}
