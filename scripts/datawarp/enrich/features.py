@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from datawarp.enrich import words
+from datawarp.enrich import titles, words
 from datawarp.manifest.models import Column, FileEntry, Manifest, Source
 
 
 @dataclass(frozen=True)
 class ColumnFeature:
-    """One column for comparison: its header without dates, and its type and unit."""
+    """One column for comparison: its header without dates, type, unit, first values."""
 
     header: str
     type: str
     unit: str | None
+    samples: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,22 @@ class TableFeatures:
     @cached_property
     def title(self) -> tuple[str, ...]:
         """Words of the printed title without its number (``Table 4a:``)."""
-        printed = (self.entry.layout.title if self.entry.layout else None) or ""
-        return tuple(words.significant(words.timeless(words.split_number(printed)[1])))
+        return _title_words(titles.title_of(self.entry))
+
+    @cached_property
+    def caption(self) -> tuple[str, ...]:
+        """Words of the line nearest above the table; those of the title where there is one line only."""
+        return _title_words(titles.caption_of(self.entry))
+
+    @cached_property
+    def heading(self) -> tuple[str, ...]:
+        """Words of title and caption together."""
+        return self.title + tuple(w for w in self.caption if w not in self.title)
+
+    @cached_property
+    def labels(self) -> tuple[object, ...]:
+        """All that names the table: equal labels in two releases mean the same place under the same words."""
+        return (self.heading, self.sheet, self.file, self.nth)
 
     @cached_property
     def wide(self) -> bool:
@@ -73,7 +88,7 @@ class TableFeatures:
             header = header_key(column)
             seen[header] = seen.get(header, 0) + 1
             numbered = header if seen[header] == 1 else f"{header} {seen[header]}"
-            found.append(ColumnFeature(numbered, column.type, column.unit))
+            found.append(ColumnFeature(numbered, column.type, column.unit, frozenset(column.samples)))
         return tuple(found)
 
     @property
@@ -86,6 +101,10 @@ class TableFeatures:
         """The table as a person would point at it."""
         place = f"sheet {self.entry.sheet!r}" if self.entry.sheet else f"file {self.entry.filename!r}"
         return place if self.nth == 1 else f"{place}, table {self.nth}"
+
+
+def _title_words(printed: str) -> tuple[str, ...]:
+    return tuple(words.significant(words.unmarked(words.timeless(words.split_number(printed)[1]))))
 
 
 def header_key(column: Column) -> str:

@@ -1,21 +1,25 @@
 """Canonical source codes, by rule alone: from printed titles, sheet names, file names, publication.
 
 A code holds no period, version or file name; no model has a say in it, so the same release gives
-the same code whatever models are configured. It begins with the publication's code, which makes it
-unique among publications, and is unique within the unit and against the codes ``taken`` before.
+the same code whatever models are configured. It begins with the publication's code, and is unique
+within the unit and against the codes ``taken`` before.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from datawarp.enrich import words
 from datawarp.enrich.features import TableFeatures
+from datawarp.enrich.matching import speaks
 
 # PostgreSQL cuts names at 63 bytes: room for `tbl_` before and for suffixes of indexes behind.
-LONGEST_CODE = 52
-_SAYS_NOTHING = frozenset(["table", "tab", "sheet", "sheet1", "data", "dataset", "worksheet", "figures", "file", "csv"])
+LONGEST_CODE = 56
+
+Label = tuple[str, ...]
 
 
 def table_name(code: str) -> str:
@@ -30,90 +34,115 @@ def name_sources(
 
     ``taken`` are codes of the publication that other tables have already.
     """
-    known = _phrase(publication, publication_name)
+    known = _Known(publication, publication_name)
+    labels = _labels(tables, known)
+    counts = Counter((n, _code(publication, label)) for table in labels for n, label in enumerate(table.makeshift))
     used = set(taken)
-    candidates = [_candidates(t, known) for t in tables]
-    _drop_common_words(candidates)
-    counts = [Counter(tuple(c[level]) for c in candidates) for level in range(4)]
     codes = []
-    for labels in candidates:
-        code = _code(publication, _choose(labels, counts))
-        if code in used:
-            number = 2
-            while (numbered := f"{code[: LONGEST_CODE - len(str(number)) - 1].rstrip('_')}_{number}") in used:
-                number += 1
-            code = numbered
+    for table in labels:
+        code = _free(_choose(publication, table, lambda n, code: counts[n, code] == 1), used)
         used.add(code)
         codes.append(code)
     return codes
 
 
-def _phrase(publication: str, publication_name: str) -> tuple[list[str], list[str]]:
-    return publication.split("_"), words.significant(words.timeless(publication_name))
+class _Known:
+    """Words that a code needs not say again, because the publication's code and name say them."""
+
+    def __init__(self, publication: str, name: str) -> None:
+        self.phrases = (tuple(publication.split("_")), tuple(words.significant(words.timeless(name))))
+        self.words = {w for phrase in self.phrases for w in phrase}
+
+    def cut(self, label: Sequence[str]) -> Label:
+        """``label`` without the runs of two and more words that repeat the publication's code or name."""
+        kept = list(label)
+        if all(w in self.words for w in kept):
+            return ()
+        for phrase in self.phrases:
+            if len(phrase) == 1 and phrase[0] in kept:
+                kept.remove(phrase[0])
+            for size in range(min(len(phrase), len(kept)), 1, -1):
+                runs = {phrase[i : i + size] for i in range(len(phrase) - size + 1)}
+                for start in range(len(kept) - size, -1, -1):
+                    if tuple(kept[start : start + size]) in runs:
+                        del kept[start : start + size]
+        return tuple(kept)
 
 
-def _candidates(table: TableFeatures, known: tuple[list[str], list[str]]) -> list[list[str]]:
-    """Labels of a table: title, sheet, title with sheet, file with sheet."""
-    title = _without_phrases(list(table.title), known)
-    sheet = _without_phrases([w for w in table.sheet or () if w not in words.STOP_WORDS], known)
-    file = _without_phrases([w for w in table.file if w not in words.STOP_WORDS], known)
-    return [
-        title,
-        sheet,
-        [*title, *(w for w in sheet if w not in title)],
-        [*file, *(w for w in sheet if w not in file)],
-    ]
+@dataclass(frozen=True)
+class _Labels:
+    """What a table may be called: plain labels, the most telling first, and labels for want of better."""
+
+    plain: tuple[Label, ...]
+    makeshift: tuple[Label, ...]
 
 
-def _without_phrases(label: list[str], known: tuple[list[str], list[str]]) -> list[str]:
-    """``label`` without the runs of two and more words that repeat the publication's code or name."""
-    if not label:
-        return label
-    kept = list(label)
-    for phrase in known:
-        if len(phrase) == 1 and phrase[0] in kept:
-            kept.remove(phrase[0])
-        for size in range(min(len(phrase), len(kept)), 1, -1):
-            runs = {tuple(phrase[i : i + size]) for i in range(len(phrase) - size + 1)}
-            for start in range(len(kept) - size, -1, -1):
-                if tuple(kept[start : start + size]) in runs:
-                    del kept[start : start + size]
-    return kept
+def _labels(tables: Sequence[TableFeatures], known: _Known) -> list[_Labels]:
+    """The labels of each table; their order is the same for all tables."""
+    telling = _telling_words(tables)
+    found = []
+    for table in tables:
+        title, caption = known.cut(table.title), known.cut(table.caption)
+        sheet = known.cut(_without_stop_words(table.sheet or ()))
+        file = known.cut(_without_stop_words(table.file))
+        own = known.cut([w for w in table.heading if w in telling])
+        stub = ("by", *words.tokens(table.columns[0].header)) if table.columns else ()
+        if len("".join(sheet)) < 6 and own:
+            sheet = ()  # an abbreviation, where words are printed above the table
+        plain = (title, caption, sheet, _joined(sheet, caption), own, file)
+        makeshift = (
+            *plain,
+            _joined(sheet, own),
+            table.sheet or (),
+            _joined(table.sheet or (), stub),
+            _joined(title, stub),
+        )
+        found.append(_Labels(plain, makeshift))
+    return found
 
 
-def _drop_common_words(candidates: list[list[list[str]]]) -> None:
-    """Shorten long labels that begin alike: what most titles of the unit share tells none from another."""
-    for level in (0, 2):
-        long = [c[level] for c in candidates if len("_".join(c[level])) > LONGEST_CODE // 2]
-        if len(long) < 4:
-            continue
-        shares = Counter(w for label in long for w in set(label))
-        for candidate in candidates:
-            label = candidate[level]
-            kept = [w for w in label if shares[w] <= len(long) / 2]
-            if kept and len("_".join(label)) > LONGEST_CODE // 2:
-                candidate[level] = kept
+def _without_stop_words(label: Sequence[str]) -> Label:
+    """Long names of sheets and files without small words; in short ones they may be abbreviations (``AT``)."""
+    return tuple(label) if len(label) <= 4 else tuple(w for w in label if w not in words.STOP_WORDS)
 
 
-def _choose(labels: list[list[str]], counts: list[Counter[tuple[str, ...]]]) -> list[str]:
-    """The first label that says something and that no other table of the unit has."""
-    for level, label in enumerate(labels):
-        if _speaks(label) and counts[level][tuple(label)] == 1:
-            return label
-    for level, label in enumerate(labels):
-        if label and counts[level][tuple(label)] == 1:
-            return label
-    return next((label for label in labels if _speaks(label)), next((label for label in labels if label), []))
+def _joined(first: Label, second: Label) -> Label:
+    return first + tuple(w for w in second if w not in first)
 
 
-def _speaks(label: list[str]) -> bool:
-    return any(w not in _SAYS_NOTHING and not w[0].isdigit() and len(w) > 1 for w in label)
+def _telling_words(tables: Sequence[TableFeatures]) -> set[str]:
+    """Words that at most half of the unit's titles share."""
+    shares = Counter(w for t in tables for w in set(t.heading))
+    return {w for w, n in shares.items() if n <= max(1, len(tables) / 2)}
 
 
-def _code(publication: str, label: list[str]) -> str:
+def _choose(publication: str, labels: _Labels, alone: Callable[[int, str], bool]) -> str:
+    """The first label that says something, fits and that no other table has; else one that is cut or makeshift."""
+    best = labels.plain[:4]  # title, caption, sheet and caption
+    if not any(labels.plain) and alone(0, _code(publication, ())):
+        return _code(publication, ())
+    whole = [n for n, label in enumerate(best) if len("_".join((publication, *label))) <= LONGEST_CODE]
+    for n in (*whole, *range(len(labels.makeshift))):
+        code = _code(publication, labels.makeshift[n])
+        if speaks(labels.makeshift[n]) and alone(n, code):
+            return code
+    codes = [_code(publication, label) for label in labels.makeshift if label]
+    unique = [code for n, label in enumerate(labels.makeshift) if label and alone(n, code := _code(publication, label))]
+    return next(iter([*unique, *codes]), publication[:LONGEST_CODE])
+
+
+def _free(code: str, used: set[str]) -> str:
+    number, candidate = 1, code
+    while candidate in used:
+        number += 1
+        candidate = f"{code[: LONGEST_CODE - len(str(number)) - 1].rstrip('_')}_{number}"
+    return candidate
+
+
+def _code(publication: str, label: Label) -> str:
     code = publication[:LONGEST_CODE]
     for word in label:
         if len(code) + len(word) + 1 > LONGEST_CODE:
             break
         code = f"{code}_{word}"
-    return code
+    return re.sub(r"(?:_(?:by|not|per|than|between|over|under))+$", "", code)

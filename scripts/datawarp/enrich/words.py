@@ -88,6 +88,8 @@ STOP_WORDS = frozenset(
     ]
 )
 
+_LETTERED = frozenset(["part", "section", "table", "annex", "appendix", "schedule", "type", "category", "hepatitis"])
+
 
 def plain(text: str) -> str:
     """``text`` in lower-case ASCII, accents and footnote marks gone, every dash a hyphen, blanks single."""
@@ -165,8 +167,18 @@ def tokens(text: str) -> list[str]:
 
 
 def significant(text: str) -> list[str]:
-    """:func:`tokens` without words that say nothing."""
-    return [t for t in tokens(text) if t not in STOP_WORDS]
+    """:func:`tokens` without words that say nothing; the letter of ``Part A`` says something."""
+    found = tokens(text)
+    return [
+        word
+        for before, word in zip(["", *found], found, strict=False)
+        if word not in STOP_WORDS or (word == "a" and before in _LETTERED)
+    ]
+
+
+def unmarked(text: str) -> str:
+    """Lower-case ``text`` without footnote numbers glued to words: ``registered7`` → ``registered``."""
+    return re.sub(r"(?<=[a-z]{4})\d(?![a-z0-9])", "", text)
 
 
 def split_number(title: str) -> tuple[str | None, str]:
