@@ -1,8 +1,9 @@
 """What the running workflow set out to do, for jobs that must not depend on timing.
 
-``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units", "reasons"}``; ``started`` is in seconds
-since 1970, ``reasons`` says of a unit why it has work to do, where the driver knows. Several runs of one installation work on different units at once, so a run that begins while
-another lives adds its units to that one's, and keeps its earlier start.
+``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units", "reasons"}``: ``started`` in seconds
+since 1970, ``reasons`` why a unit has work to do, where the driver knows. Several runs of one
+installation work on different units at once, so a run that begins while another lives adds its units
+to that one's, and keeps its earlier start.
 """
 
 from __future__ import annotations
