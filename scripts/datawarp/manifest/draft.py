@@ -12,6 +12,7 @@ from typing import Any
 from datawarp.errors import SheetError
 from datawarp.files import read_json
 from datawarp.manifest.document import write_manifest
+from datawarp.manifest.duplicates import disable_duplicates
 from datawarp.manifest.models import Column, FileEntry, Layout, Manifest, ManifestHead, Source
 from datawarp.manifest.recognition import lines_above, samples
 from datawarp.manifest.tables import cache_path, keep_table, sheet_label
@@ -62,9 +63,19 @@ def _draft(unit: Unit, paths: Paths, settings: Settings) -> Manifest:
         raise SheetError("\n".join(problems), where=unit.name if len(problems) > 1 else None)
     if not any(source.enabled for source in sources):
         raise SheetError(_no_table(sources), where=unit.name, hint="see the sheets, or name them under `sheets:`")
+    disable_duplicates(sources, paths, unit.name, settings)
+    _forget_others(paths, unit.name, sources)
     manifest = Manifest(manifest=_head(unit, receipt, notes), sources=sources)
     write_manifest(paths.pending_manifest(unit.name), manifest)
     return manifest
+
+
+def _forget_others(paths: Paths, unit: str, sources: list[Source]) -> None:
+    """Remove the typed tables of earlier drafts, and those that will not be loaded."""
+    wanted = {cache_path(paths, unit, source.files[0]) for source in sources if source.enabled}
+    for path in paths.typed_tables(unit).glob("*"):
+        if path not in wanted:
+            path.unlink(missing_ok=True)
 
 
 def _head(unit: Unit, receipt: dict[str, Any], notes: list[str]) -> ManifestHead:
