@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_sequence
+from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_long_sequence, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.view import View
 
@@ -49,32 +49,24 @@ def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> 
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-    if _repeats_header(view, i, found):
+    if repeats(view, found.row, i, found.columns[0], found.columns[-1]):
         return True
     if not after_break:
         return False
     if not filled:
         return _names_others(view, i, found)
-    if texts and len(texts) + (len(figures) if figures and is_sequence(figures) else 0) == len(filled):
+    if texts and len(texts) + (len(figures) if figures and is_long_sequence(figures) else 0) == len(filled):
         cells = [view.kinds[i][c] for c in found.columns if view.kinds[i][c] != BLANK]
         return (
             len(filled) >= 2 or 2 * len(filled) >= len(found.data) or (len(cells) >= 2 and set(cells) <= {TEXT, PROSE})
         )
-    return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_sequence(figures)
+    return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_long_sequence(figures)
 
 
 def _names_others(view: View, i: int, found: Boundary) -> bool:
     """Whether texts above the table's labels are a header of figures that lie where this table has labels."""
     named = [c for c in found.text if view.kinds[i][c] in (TEXT, PROSE)]
     return len(named) >= 2 and figures_elsewhere(view, i, found.data, found.columns[0], found.columns[-1])
-
-
-def _repeats_header(view: View, i: int, found: Boundary) -> bool:
-    head = [(c, one_line(view.value(found.row, c))) for c in found.columns if view.kinds[found.row][c] == TEXT]
-    if len(head) < 2:
-        return False
-    same = sum(one_line(view.value(i, c)) == text for c, text in head)
-    return same >= 2 and same >= 0.6 * len(head)
 
 
 def find_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
@@ -153,7 +145,7 @@ def _text_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             gap = True
             continue
         filled = [c for c in columns if view.kinds[i][c] != BLANK]
-        if end is not None and _repeats_header(view, i, found):
+        if end is not None and repeats(view, found.row, i, first, last):
             why = "the next row names columns anew"
             break
         if 2 * len(filled) < usual or (gap and end is not None and len(filled) < usual):

@@ -78,6 +78,15 @@ def is_sequence(values: Sequence[Cell]) -> bool:
     return step == 1 or (step in (5, 10) and len(distinct) >= 4 and distinct[0] % step == 0)
 
 
+def is_long_sequence(values: Sequence[Cell]) -> bool:
+    """Whether figures can only be headings: dates, years, or six and more numbers in step."""
+    if not is_sequence(values):
+        return False
+    numbers = [n for v in values if (n := number_in(v) if isinstance(v, str) else v) is not None]
+    years = all(isinstance(n, int | float) and 1950 <= n <= 2100 for n in numbers)
+    return len(set(map(str, numbers))) >= 6 or years or all(isinstance(n, date) for n in numbers)
+
+
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
     """The next rows below view row ``i`` that are not blank, up to a wide gap or another table's header."""
     found: list[int] = []
@@ -96,6 +105,8 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         if broken and figures and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
             if over or figures_elsewhere(view, j, figures, first, last):
                 return found[:whole]  # what stands between is the next table's title
+        if whole and repeats(view, i, j, first, last):
+            return found[:whole]
         numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
         if len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers]):
             figures.update(numbers)
@@ -105,6 +116,14 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         if len(found) >= most:
             break
     return found
+
+
+def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
+    """Whether view row ``j`` prints the headings of row ``i`` once more."""
+    heads = [(c, one_line(view.value(i, c))) for c in view.filled(i, first, last)]
+    texts = sum(view.kinds[i][c] in (TEXT, PROSE) for c, _ in heads)
+    same = sum(one_line(view.value(j, c)) == text for c, text in heads)
+    return texts >= 1 and same >= 2 and same >= 0.6 * len(heads)
 
 
 def figures_elsewhere(view: View, i: int, figures: Collection[int], first: int, last: int) -> bool:
@@ -247,7 +266,7 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
         filled = [c for c in found.data if view.kinds[i][c] != BLANK]
         texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
         figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-        named = len(texts) + (len(figures) if figures and is_sequence(figures) else 0)
+        named = len(texts) + (len(figures) if figures and is_long_sequence(figures) else 0)
         lower = score(view, i, stop, first, last)
         if 2 * len(filled) < len(found.data) or named < len(filled) or lower is None or not lower.data:
             return found

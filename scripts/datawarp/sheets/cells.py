@@ -100,7 +100,8 @@ def text_kind(text: str) -> str:
     if number_in(stripped) is not None:
         return NUMBER
     if is_marker(stripped):
-        return MARKER
+        # A capital by itself is a grade, a sex or a code more often than a symbol; beside numbers it is still kept.
+        return TEXT if len(stripped) == 1 and stripped.isupper() else MARKER
     if len(stripped) > PROSE_LENGTH or (len(stripped) > 60 and _SENTENCE.search(stripped)):
         return PROSE
     return TEXT

@@ -84,7 +84,7 @@ def snake(text: str) -> str:
     for sign, word in _WORDS:
         text = text.replace(sign, word)
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    text = re.sub(r"(?<=\d)\s*[-]\s*(?=\d)", " to ", text)
+    text = re.sub(r"(?<!\d)(\d{1,3})\s*-\s*(?=\d{1,3}(?!\d|\s*-))", r"\1 to ", text)
     text = text.replace("'", "").encode("ascii", "ignore").decode()
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", text)
     return re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", text.lower())).strip("_")

@@ -18,7 +18,7 @@ from datawarp.sheets.grid import Grid, column_letters
 from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
-from datawarp.sheets.prose import why_no_table, why_not_data
+from datawarp.sheets.prose import data_tables, why_no_table
 from datawarp.sheets.titles import title_of
 from datawarp.sheets.typing import typed_columns
 from datawarp.sheets.view import View, view_of
@@ -56,10 +56,12 @@ def detect(grid: Grid, override: SheetOverride | None = None) -> SheetFinding:
     if override is not None and (override.header_rows or override.data_rows or override.columns):
         candidates = [overridden(view, grid, override)]
     else:
-        candidates = find_candidates(view)
-        reason = why_not_data(view, candidates)
-        if reason is not None and not (override and override.enabled):
-            return SheetFinding("notes", reason)
+        every = find_candidates(view)
+        candidates, reason = data_tables(view, every)
+        if not candidates and override and override.enabled:
+            candidates = every
+        if reason is not None and not candidates:
+            return SheetFinding("form" if reason.startswith("a form") else "notes", reason)
         if not candidates:
             return SheetFinding("notes", why_no_table(view))
     tables = [write_up(grid, view, c, candidates, override) for c in candidates]

@@ -30,12 +30,21 @@ _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")
 LONG_TEXT = 70
 
 
-def why_not_data(view: View, candidates: Sequence[Candidate]) -> str | None:
-    """The reason why a sheet's tables are none to load, or None when one of them is data."""
-    reasons = [_reason(view, c) for c in candidates]
-    if not reasons or not all(reasons):
-        return None
-    return reasons[0]
+def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candidate], str | None]:
+    """The candidates that are data, and the reason why none is when the list is empty.
+
+    Beside a table of figures, a block of one or two columns of text is a legend or particulars.
+    """
+    reasons = [reason_against(view, c) for c in candidates]
+    kept = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
+    if any(_has_figures(view, c) for c in kept):
+        kept = [c for c in kept if len(c.columns) > 2 or _has_figures(view, c)]
+    return kept, None if kept or not reasons else reasons[0]
+
+
+def _has_figures(view: View, candidate: Candidate) -> bool:
+    rows = range(candidate.body.first, candidate.body.last + 1)
+    return any(view.kinds[i][c] == NUMBER for i in rows for c in candidate.boundary.data)
 
 
 def why_no_table(view: View) -> str:
@@ -47,7 +56,8 @@ def why_no_table(view: View) -> str:
     return "text to read, no table" if prose or len(set(filled)) <= 3 else "no row names columns above a body"
 
 
-def _reason(view: View, candidate: Candidate) -> str | None:
+def reason_against(view: View, candidate: Candidate) -> str | None:
+    """Why a candidate is to be read and not loaded, or None when it is data."""
     columns, body, boundary = candidate.columns, candidate.body, candidate.boundary
     rows = range(body.first, body.last + 1)
     texts = {
@@ -64,6 +74,8 @@ def _reason(view: View, candidate: Candidate) -> str | None:
         return "prose with a stray figure" if long and sum(counted.values()) <= 2 else None
     if figures and columns[0] not in figures and len(figures) >= 2:
         return None  # nothing but markers where figures belong: a table suppressed whole
+    if not figures and len(columns) >= 2 and sum(bool(found) for found in texts.values()) <= 1:
+        return "a form: questions without answers"
     if _is_contents(view, candidate, heads):
         return "a list of contents: names of sheets and their titles"
     if _defines(view, candidate):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from datawarp.sheets.cells import BLANK, one_line
+from datawarp.sheets.columns import JOIN
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.headers import HeaderBlock
 from datawarp.sheets.labels import PeriodLabel, as_series, read_label
@@ -29,7 +30,7 @@ def find_wide(
     view: View, block: HeaderBlock, parts: dict[int, list[str]], columns: list[int], data: list[int]
 ) -> WideRun | None:
     """The longest run of columns whose headers are consecutive periods and differ in nothing else."""
-    best: WideRun | None = None
+    best = _joined_run(parts, columns, data)
     for i in block.rows:
         week_row = re.search(r"\bweek|\bwk\b", " ".join(_stub_texts(view, i, columns)), re.I) is not None
         labels = {c: _label(view.value(i, c), week_row) for c in columns if view.kinds[i][c] != BLANK}
@@ -38,6 +39,35 @@ def find_wide(
             if found and (best is None or _rank(found) > _rank(best)):
                 best = found
     return best
+
+
+def _joined_run(parts: dict[int, list[str]], columns: list[int], data: list[int]) -> WideRun | None:
+    """Months or quarters printed under the heading of their year: 2023 above Jan, Feb, Mar."""
+    labels = {c: _joined(parts[c]) for c in columns if len(parts[c]) >= 2}
+    best: WideRun | None = None
+    for run in _runs(labels, columns):
+        periods = as_series([x for c in run if (x := labels[c])])
+        if periods is None or len(run) < SHORTEST or len({len(parts[c]) for c in run}) > 1:
+            continue
+        printed = [JOIN.join(parts[c]) for c in run]
+        found = WideRun(run, periods, printed, _evidence(printed, periods))
+        if best is None or len(found.columns) > len(best.columns):
+            best = found
+    return best
+
+
+def _joined(tiers: list[str]) -> PeriodLabel | None:
+    """The period that a year and a month or quarter below it name together, when neither names it alone."""
+    year, part = tiers[-2], tiers[-1]
+    if len(tiers) > 2 or read_label(part):
+        return None
+    found = read_label(year)
+    return read_label(f"{part} {year}") if found and found.kind in ("year", "financial_year") else None
+
+
+def _evidence(printed: list[str], periods: list[PeriodLabel]) -> str:
+    what = periods[0].kind.replace("_", " ")
+    return f"{len(printed)} columns are consecutive {what}s, {printed[0]} to {printed[-1]}: stored long"
 
 
 def _rank(run: WideRun) -> tuple[int, bool]:
@@ -95,6 +125,5 @@ def _checked(
     others = {tuple(p for p in parts[c] if p != printed[c] and not read_label(p) and not p.isdigit()) for c in run}
     if len(others) > 1:
         return None  # the columns differ in more than their period
-    what = periods[0].kind.replace("_", " ")
-    evidence = f"{len(run)} columns are consecutive {what}s, {printed[run[0]]} to {printed[run[-1]]}: stored long"
-    return WideRun(run, periods, [printed[c] for c in run], evidence)
+    texts = [printed[c] for c in run]
+    return WideRun(run, periods, texts, _evidence(texts, periods))
