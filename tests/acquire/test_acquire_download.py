@@ -49,7 +49,7 @@ def test_a_landing_page(site: Publisher, paths: Paths, settings: Settings, unit:
     assert names(receipt) == ["ADHD summary 100%.xlsx", "ADHD.csv"]
     assert receipt["publication_context"] == {
         "page_title": "ADHD, August 2025",
-        "notes": ["ADHD, August 2025", "Provisional figures."],
+        "notes": ["Provisional figures."],
     }
     first = receipt["files"][0]
     assert (paths.root / first["path"]).read_bytes() == a

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from publisher import Publisher, chunked, dropped, redirect, slow, status, wrong_length
 
-from datawarp.acquire.http import Client, NotFound, Validators
+from datawarp.acquire.http import Client, NotFound
 from datawarp.acquire.pacing import Pace, is_this_machine
+from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.registry.settings import HttpSettings, Settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from datawarp.acquire.store import IndexEntry, Origin, incoming, intact, read_index, take_in, update_index
+from datawarp.acquire.store import IndexEntry, Origin, forget, incoming, intact, read_index, take_in, update_index
 from datawarp.errors import AcquireError
 from datawarp.files import read_json
 from datawarp.registry.paths import Paths
@@ -104,3 +104,9 @@ def test_what_a_killed_job_left_goes_after_a_day(paths: Paths) -> None:
     with incoming(paths, datetime.now(UTC)) as folder:
         assert folder.is_dir()
     assert [p.name for p in paths.incoming.iterdir()] == ["young"]
+
+
+def test_addresses_are_forgotten_by_name(paths: Paths) -> None:
+    update_index(paths, "adhd_aug25", {"https://x.uk/a": entry(), "https://x.uk/b": entry()})
+    forget(paths, {"https://x.uk/a", "https://x.uk/never"})
+    assert set(read_index(paths)) == {"https://x.uk/b"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from datawarp.errors import RegistryError
-from datawarp.registry.registry import Registry, read_registry
+from datawarp.registry.registry import RESERVED_BEGINNINGS, RESERVED_CODES, Registry, read_registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -227,3 +228,10 @@ def test_the_shipped_registry_is_sound_and_real() -> None:
     assert len(digital) == 7
     assert len(england) >= 5
     assert all(p.licence == "OGL-UK-3.0" and p.landing_page for p in registry.publications.values())
+
+
+def test_no_publication_can_have_the_name_of_a_rule() -> None:
+    written = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
+    rules = set(re.findall(r"^(?:rule|checkpoint) (\w+):", written, re.M))
+    assert rules
+    assert {rule for rule in rules if not rule.startswith(RESERVED_BEGINNINGS)} <= RESERVED_CODES

@@ -21,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from datawarp.acquire.pacing import Pace
+from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.registry.addresses import is_web
 from datawarp.registry.settings import HttpSettings
@@ -33,19 +34,6 @@ _DROPPED = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPE
 
 class NotFound(AcquireError):
     """The server answers that nothing is at the address (404, 410)."""
-
-
-@dataclass(frozen=True)
-class Validators:
-    """What makes a repeated request conditional."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-
-    def headers(self) -> dict[str, str]:
-        """The request headers; none when nothing is known."""
-        sent = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in sent.items() if value}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from datawarp.acquire.http import Validators
+from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_bytes, write_json
 from datawarp.registry.paths import Paths
@@ -91,7 +91,7 @@ def take_in(paths: Paths, arrived: Path, sha256: str, ext: str, origin: Origin) 
     """
     folder = paths.store / sha256
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with _lock(paths, f"store-{sha256[:2]}"):
         target = stored_file(paths, sha256)
         if target is None or sha256_file(target) != sha256:
             if target is not None:
@@ -137,8 +137,7 @@ def read_index(paths: Paths) -> dict[str, IndexEntry]:
 
 def update_index(paths: Paths, unit: str, entries: Mapping[str, IndexEntry]) -> None:
     """Record what a unit's addresses gave; addresses it no longer uses lose the unit."""
-    paths.download_index.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(paths.download_index.with_suffix(".lock")):
+    with _lock(paths, "index"):
         index = read_index(paths)
         for url, old in index.items():
             if unit in old.units and url not in entries:
@@ -147,6 +146,18 @@ def update_index(paths: Paths, unit: str, entries: Mapping[str, IndexEntry]) -> 
             before = index[url].units if url in index else ()
             index[url] = replace(new, units=tuple(sorted({*before, *new.units, unit})))
         _write_index(paths, index.items())
+
+
+def forget(paths: Paths, urls: Collection[str]) -> None:
+    """Take addresses out of the index, as a cleanup does with those that no unit uses."""
+    with _lock(paths, "index"):
+        _write_index(paths, ((url, entry) for url, entry in read_index(paths).items() if url not in urls))
+
+
+def _lock(paths: Paths, name: str) -> FileLock:
+    folder = paths.private / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{name}.lock")
 
 
 def _write_index(paths: Paths, entries: Iterable[tuple[str, IndexEntry]]) -> None:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from datawarp.acquire.download import is_clutter, is_selected
-from datawarp.acquire.http import Client, NotFound, Validators
+from datawarp.acquire.http import Client, NotFound
+from datawarp.acquire.intake import is_selected
 from datawarp.acquire.landing import is_data_address, normal_address, read_page
+from datawarp.acquire.local import files_in
 from datawarp.acquire.pacing import Pace
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension, looks_like_html
 from datawarp.acquire.store import IndexEntry, incoming, read_index
+from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_json
 from datawarp.registry.models import Unit
@@ -99,7 +101,7 @@ class _Checker:
                 found.append(Finding(unit.name, "changed", url))
         place = Path(unit.url)
         if place.is_dir():
-            for file in sorted(p for p in place.rglob("*") if p.is_file() and not is_clutter(p.relative_to(place))):
+            for file in files_in(place):
                 name = file.relative_to(place).as_posix()
                 fits = extension(name) in DATA_EXTENSIONS and is_selected(name, unit.settings.files)
                 if fits and str(file) not in known:

@@ -26,10 +26,11 @@ from datawarp.registry.models import (
 from datawarp.registry.periods import parse_period
 
 RESERVED_CODES = frozenset(
-    {"all", "status", "validate", "cleanup", "archive", "sync", "backup", "restore_backup", "assess", "discover"}
-    | {"adopt", "check_updates", "catalogue", "preview"}
+    {"all", "download", "draft", "enrich", "load", "export", "catalogue", "preview", "status", "validate", "cleanup"}
+    | {"archive", "sync", "backup", "restore_backup", "assess", "discover", "check_updates", "adopt"}
+    | {"request_refresh", "finish_refresh"}
 )
-"""Targets of the workflow: a publication of that name could not be asked for."""
+"""Rules of the workflow: a publication of that name could not be asked for."""
 
 RESERVED_BEGINNINGS = ("refresh_", "approve_", "restore_")
 _MAX_CODE = 63

@@ -15,6 +15,7 @@ from datawarp.registry.models import Model
 COMMAND_OPTIONS = frozenset(
     {"execute", "verbose", "skip", "older_than", "purge_db", "to", "delete_local", "strategy", "pub", "since", "until"}
     | {"max_units", "write", "who", "backup", "from", "verify", "reason", "replay", "retry", "full_dag"}
+    | {"source", "period", "row", "quick"}
 )
 """Options of single commands (``--config execute=true``): given on the command line, never in the file."""
 
@@ -103,7 +104,7 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
     if settings is None:
         raise RegistryError(
             "\n  ".join(_told(problem) for problem in problems),
-            where="--config",
+            where="config/config.yaml or --config",
             hint="see docs/reference/configuration.md",
         )
     return settings
