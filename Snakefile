@@ -18,9 +18,13 @@ include: "rules/archive.smk"
 include: "rules/sync.smk"
 include: "rules/restore.smk"
 include: "rules/backup.smk"
+include: "rules/adopt.smk"
 include: "rules/discover.smk"
 include: "rules/status.smk"
 include: "rules/preview.smk"
+include: "rules/validate.smk"
+include: "rules/drift.smk"
+include: "rules/trace.smk"
 
 
 rule all:

@@ -48,3 +48,24 @@ def flag(config: Mapping[str, Any], key: str) -> bool:
 def names(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The names in an option such as ``pub=adhd,msa``; none when it is not given."""
     return tuple(filter(None, str(config.get(key, "")).replace(" ", "").split(",")))
+
+
+def text(config: Mapping[str, Any], key: str) -> str | None:
+    """The option ``key`` as text; None when it is not given."""
+    return None if config.get(key) is None else str(config[key])
+
+
+def required(config: Mapping[str, Any], key: str) -> str:
+    """The option ``key``, without which the command means nothing."""
+    value = text(config, key)
+    if not value:
+        raise RegistryError(f"{key} is missing", where="--config", hint=f"add {key}=… to --config")
+    return value
+
+
+def whole_number(config: Mapping[str, Any], key: str) -> int:
+    """The option ``key`` as a whole number."""
+    value = required(config, key)
+    if not value.isdigit():
+        raise RegistryError(f"expected a whole number, found {key}={value}", where="--config")
+    return int(value)

@@ -1,0 +1,13 @@
+# Needs the database and the manifests. Prints what changed between two periods: pub, from, to (the newest two without).
+
+
+rule drift:
+    log:
+        "logs/drift.log",
+    localrule: True
+    params:
+        registry=str(REGISTRY.path),
+    message:
+        "what changed between two periods"
+    script:
+        "../scripts/drift.py"

@@ -1,0 +1,13 @@
+# Needs the database and the retained download. Prints the cells that a row came from: source, period, row.
+
+
+rule trace:
+    log:
+        "logs/trace.log",
+    localrule: True
+    params:
+        registry=str(REGISTRY.path),
+    message:
+        "where a row came from"
+    script:
+        "../scripts/trace.py"
