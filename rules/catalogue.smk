@@ -24,5 +24,5 @@ for code in REGISTRY.publications:
             code
         input:
             str(REGISTRY.path),
-            PLAN.targets(code),
+            due_targets_of(code),
         localrule: True

@@ -55,7 +55,22 @@ def newest_stamp(wildcards):
 
 def due_targets(wildcards):
     """What `all` asks for: the last files of the pending units, and the catalogue when it will be stale."""
-    return PLAN.targets()
+    try:
+        return PLAN.targets()
+    except DatawarpError as problem:
+        raise WorkflowError(str(problem))
+
+
+def due_targets_of(publication):
+    """The same of one publication, without the catalogue, which the end of the run sees to."""
+
+    def due(wildcards):
+        try:
+            return PLAN.targets(publication)
+        except DatawarpError as problem:
+            raise WorkflowError(str(problem))
+
+    return due
 
 
 def due_receipts(wildcards):

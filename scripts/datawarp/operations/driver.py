@@ -42,6 +42,7 @@ class Plan:
     run: str = field(default_factory=new_run_id)
     begun: datetime | None = None
     units_of_run: frozenset[str] = frozenset()
+    _checked: bool = False
 
     @classmethod
     def of(cls, config: Mapping[str, Any], paths: Paths, typed_in: Path, arguments: Sequence[str]) -> Plan:
@@ -110,6 +111,7 @@ class Plan:
 
         The catalogue is among them when it is asked for all publications and will be out of date.
         """
+        self.check_database()
         names = [n for n in self.listed if publication is None or n.rpartition("_")[0] == publication]
         found = [self._name(self.paths.export_receipt(n)) for n in names]
         found += [self.refresh_target(n) for n in names if n in self.pending and self.pending[n].again]
@@ -141,18 +143,32 @@ class Plan:
         self.units_of_run = frozenset(f"{u['publication']}_{u['period']}" for _, u in listed if u)
         reasons = {unit: reason for unit in self.units_of_run if (reason := self.reason(unit))}
         write_run_record(self.paths, self.run, self.units_of_run, reasons)
+        if any(rule == "load" for rule, _ in listed):
+            self.check_database()
         if any(rule in _WITH_DATABASE for rule, _ in listed):
             self._open_database()
+
+    def check_database(self) -> None:
+        """Raise :class:`WarehouseError` when units were loaded into another database than the one in use.
+
+        Asked once per call, and only where the database is not the one that the last run used.
+        """
+        if self._checked:
+            return
+        self._checked = True
+        from datawarp.operations.database import check_markers
+
+        check_markers(self.paths, self.settings)
 
     def _open_database(self) -> None:
         """Start and migrate the database here and not in a job, which might run on another machine.
 
         A database that cannot be reached stops nothing: what needs none goes on, and each load says so.
         """
-        from datawarp.warehouse.connection import connect
+        from datawarp.operations.database import open_database
 
         try:
-            connect(self.paths, self.settings).close()
+            open_database(self.paths, self.settings)
         except DatawarpError as problem:
             sys.stderr.write(f"\nthe database cannot be used; no unit will be loaded\n{indented(str(problem))}\n\n")
 

@@ -1,0 +1,88 @@
+"""`snakemake status` on a terminal: a bar per publication, totals, and what failed and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from datawarp.operations.failures import Failure
+from datawarp.operations.states import State, UnitState
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CELLS = 20
+_COLOURS: dict[State, str] = {
+    "done": "green",
+    "archived": "blue",
+    "partial": "yellow",
+    "pending": "yellow",
+    "unpublished": "bright_black",
+    "waiting": "red",
+    "failed": "red",
+    "parked": "bold red",
+}
+_SETTLED: frozenset[State] = frozenset({"done", "archived"})
+
+
+def bar(states: Sequence[State]) -> list[tuple[str, State]]:
+    """The 20 cells of a bar, each with its state: what is settled first, then what fails, then the rest.
+
+    A state that any unit is in has a cell at least, and only a complete publication has a full bar.
+    """
+    counts = Counter(states)
+    order = [state for state in _COLOURS if counts[state]]
+    shares = {state: max(1, counts[state] * CELLS // len(states)) for state in order}
+    while order and sum(shares.values()) != CELLS:
+        over = sum(shares.values()) > CELLS
+        # The largest state gives up, or takes, what rounding left.
+        shares[max(order, key=lambda s: (shares[s], s in _SETTLED))] += -1 if over else 1
+    return [("█" if state in _SETTLED else "▒", state) for state in order for _ in range(shares[state])]
+
+
+def counted(states: Iterable[State]) -> str:
+    """``5 done, 1 failed``: states that occur, in a fixed order."""
+    counts = Counter(states)
+    return ", ".join(f"{counts[state]:,} {state}" for state in _COLOURS if counts[state])
+
+
+def print_status(states: Sequence[UnitState], others: Sequence[Failure], console: Console) -> None:
+    """Print the state of all units, publication by publication, and the failures.
+
+    ``others`` are failures of jobs that belong to no unit, such as the catalogue's.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for code, group in groupby(states, key=lambda s: s.unit.publication):
+        of_one = [s.state for s in group]
+        cells = Text.assemble(*((cell, _COLOURS[state]) for cell, state in bar(of_one)))
+        done = sum(state in _SETTLED for state in of_one)
+        table.add_row(code, cells, f"{done}/{len(of_one)}", "" if done == len(of_one) else counted(of_one))
+    console.print(table)
+    publications = len({s.unit.publication for s in states})
+    console.print(
+        f"\n{len(states):,} units of {publications:,} publications: {counted(s.state for s in states) or 'none'}",
+        highlight=False,
+    )
+    _print_failures([s for s in states if s.failure], others, console)
+
+
+def _print_failures(failed: Sequence[UnitState], others: Sequence[Failure], console: Console) -> None:
+    for state in failed:
+        failure = state.failure
+        if failure is None:
+            continue
+        when = f"; tried again from {state.retry_at:%Y-%m-%d %H:%M} UTC on by a night" if state.retry_at else ""
+        _print_failure(f"{failure.unit}: {failure.stage} failed, attempt {failure.attempts}{when}", failure, console)
+    for failure in others:
+        _print_failure(f"{failure.stage} failed", failure, console)
+
+
+def _print_failure(title: str, failure: Failure, console: Console) -> None:
+    console.print(f"\n{title}", style="red", markup=False, highlight=False)
+    for line in (*failure.text.splitlines(), f"log: {failure.log}"):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
