@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datawarp.sheets.body import Body
-from datawarp.sheets.finding import Account, ExcludedRows, TableFinding
+from datawarp.sheets.finding import Account, BodyCells, ExcludedRows, TableFinding
 from datawarp.sheets.grid import Cell, Grid
 from datawarp.sheets.view import View
 
@@ -14,31 +14,53 @@ if TYPE_CHECKING:
     from datawarp.sheets.detect import Candidate
 
 
+SPARSE = 8  # cells of a row that are looked at one by one for white space
+
+
 def is_blank_row(row: Sequence[Cell]) -> bool:
     """Whether a row holds nothing but blanks and white space."""
-    filled = len(row) - row.count(None)
-    return filled == 0 or (filled <= 64 and all(c is None or (isinstance(c, str) and not c.strip()) for c in row))
+    return all(c is None or (isinstance(c, str) and not c.strip()) for c in row)
 
 
-def body_rows(grid: Grid, table: TableFinding) -> tuple[list[int], list[Sequence[Cell]]]:
-    """The 1-based numbers and cells of the body rows of a complete grid with any value in the table's columns."""
-    first, last = table.data_rows
-    rows = grid.rows[first - 1 : last]
+def body_cells(rows: Sequence[Sequence[Cell]], table: TableFinding, first: int) -> BodyCells:
+    """The rows with any value in the table's columns, of ``rows`` whose first is sheet row ``first``."""
     left, right = table.first_column, table.last_column + 1
-    numbers, found = [], []
-    whole = left == 0 and all(len(r) <= right for r in rows[:50])
-    for number, row in enumerate(rows, first):
-        part = row if whole else row[left:right]
-        if not is_blank_row(part):
-            numbers.append(number)
-            found.append(row)
-    return numbers, found
+    width = max(map(len, rows), default=0)
+    parts = rows if left == 0 and width <= right else [row[left:right] for row in rows]
+    fills = [len(part) - part.count(None) for part in parts]
+    if min(fills, default=0) > SPARSE:
+        kept, numbers = list(rows), list(range(first, first + len(rows)))
+    else:
+        places = [n for n, fill in enumerate(fills) if fill > SPARSE or (fill and not is_blank_row(parts[n]))]
+        kept, numbers = [rows[n] for n in places], [first + n for n in places]
+    even = len(set(map(len, kept))) <= 1 and width >= right
+    columns: dict[int, Sequence[Cell]] = {}
+    for column in table.columns:
+        c = column.index
+        columns[c] = [row[c] for row in kept] if even else [row[c] if c < len(row) else None for row in kept]
+    return BodyCells(numbers, columns)
+
+
+def body_of(grid: Grid, table: TableFinding) -> BodyCells:
+    """The body of a table in a complete grid, read once."""
+    if table.body is None:
+        first, last = table.data_rows
+        table.body = body_cells(grid.rows[first - 1 : last], table, first)
+    return table.body
+
+
+def sample_body(grid: Grid, table: TableFinding) -> BodyCells:
+    """The body rows of a sample grid that lie in its head or its tail."""
+    first, last = table.data_rows
+    tail_begins = grid.n_rows - len(grid.tail)
+    tail = [row for n, row in enumerate(grid.tail, tail_begins + 1) if first <= n <= last]
+    return body_cells([*grid.rows[first - 1 : last], *tail], table, first)
 
 
 def count_rows(grid: Grid, view: View, table: TableFinding) -> int:
     """Body rows with any value; of a sample grid, all rows of the range less the blank ones seen."""
     if grid.complete:
-        return len(body_rows(grid, table)[0])
+        return len(body_of(grid, table).numbers)
     first, last = table.data_rows
     left, right = table.first_column, table.last_column
     blank = sum(view.blank(i, left, right) for i, n in enumerate(view.numbers) if first <= n + 1 <= last)

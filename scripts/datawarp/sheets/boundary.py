@@ -186,7 +186,7 @@ def _data_score(view: View, i: int, sample: list[int], data: list[int], heads: d
             repeats = below.count(DATE) if head == DATE else 0
             total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
         elif head == MARKER:
-            total += -0.6
+            total += 0.8 if one_line(view.value(i, c)).isalpha() else -0.6
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
             total += 0 if above else -0.2

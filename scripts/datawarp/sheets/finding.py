@@ -6,8 +6,11 @@ dataclasses into its own models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from datawarp.sheets.grid import Cell
 
 Kind = Literal["data", "notes", "empty", "chart", "form"]
 ColumnKind = Literal["integer", "numeric", "text", "date", "timestamp", "boolean"]
@@ -69,6 +72,14 @@ class Account:
 
 
 @dataclass
+class BodyCells:
+    """A table's body rows that hold any value: their 1-based sheet rows, and their cells column by column."""
+
+    numbers: list[int]
+    columns: dict[int, Sequence[Cell]]
+
+
+@dataclass
 class TableFinding:
     """One table: where it lies, what its columns are, and the evidence for it in words."""
 
@@ -84,6 +95,8 @@ class TableFinding:
     excluded: list[ExcludedRows] = field(default_factory=list)
     account: Account | None = None
     evidence: list[str] = field(default_factory=list)
+    # The numbers and columns of the body, kept between detection and typing of one grid.
+    body: BodyCells | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_columns(self) -> int:

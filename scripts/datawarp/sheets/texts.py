@@ -118,11 +118,6 @@ def figure(text: str) -> float | int | None:
     return number_in(text) if text_class(text) in ("integer", "decimal") else None
 
 
-def percent_figure(text: str) -> float | int | None:
-    """The number in a text such as ``12.5%``, or None."""
-    return number_in(text) if text.rstrip().endswith("%") else None
-
-
 def day_in(text: str) -> date | None:
     """The day that ``2025-08-31`` or ``31/08/2025`` prints, or None."""
     stripped = text.strip()

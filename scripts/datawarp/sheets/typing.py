@@ -7,85 +7,96 @@ value at a time, so that a million numbers cost one conversion.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from datawarp.errors import SheetError
-from datawarp.sheets.account import body_rows
+from datawarp.sheets.account import body_of, sample_body
 from datawarp.sheets.cells import is_marker, printed
-from datawarp.sheets.finding import ColumnFinding, ColumnKind, TableFinding
+from datawarp.sheets.finding import BodyCells, ColumnFinding, ColumnKind, TableFinding
 from datawarp.sheets.grid import Cell, Grid
-from datawarp.sheets.texts import TextTally, day_in, figure, percent_figure
+from datawarp.sheets.texts import TextTally, day_in, figure
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _LARGEST_EXACT = 2**53
+_OWN: dict[str, frozenset[type]] = {
+    "integer": frozenset({int, float}),
+    "numeric": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "date": frozenset({date, datetime}),
+    "timestamp": frozenset({date, datetime}),
+    "text": frozenset({str}),
+}
+TRIAL = 2000  # texts that show whether a long column is one of words
 
 
-def column_cells(rows: Sequence[Sequence[Cell]], index: int) -> list[Cell]:
-    """One column of rows that may be ragged."""
-    try:
-        return [row[index] for row in rows]
-    except IndexError:
-        return [row[index] if index < len(row) else None for row in rows]
-
-
-def typed_columns(grid: Grid, table: TableFinding, overrides: dict[str, ColumnKind]) -> None:
+def typed_columns(grid: Grid, table: TableFinding, overrides: Mapping[str, ColumnKind]) -> None:
     """Set type, markers and unit of a table's columns from its body (for a sample grid, from the sample)."""
-    rows = _sample_body(grid, table) if not grid.complete else body_rows(grid, table)[1]
+    body = body_of(grid, table) if grid.complete else sample_body(grid, table)
     for column in table.columns:
-        cells = column_cells(rows, column.index)
-        column.type, column.markers = column_type(cells, overrides.get(column.column))
+        column.type, column.markers = column_type(body.columns[column.index], overrides.get(column.column))
         if column.unit is None and _is_percent(grid, table, column.index):
             column.unit = "percent"
     if table.wide_periods and table.wide_periods.unpivoted:
-        wide = set(table.wide_periods.columns)
-        common = _common([c.type for c in table.columns if c.column in wide])
-        for column in table.columns:
-            if column.column in wide and column.type != common:
-                column.type, column.markers = column_type(column_cells(rows, column.index), common)
+        _share_type(table, body)
 
 
-def _sample_body(grid: Grid, table: TableFinding) -> list[Sequence[Cell]]:
-    first, last = table.data_rows
-    tail_begins = grid.n_rows - len(grid.tail)
-    head = list(grid.rows[first - 1 : last])
-    return head + [row for n, row in enumerate(grid.tail, tail_begins + 1) if first <= n <= last]
-
-
-def _common(types: Sequence[ColumnKind]) -> ColumnKind:
-    distinct = set(types)
-    if len(distinct) == 1:
-        return types[0]
-    return "numeric" if distinct <= {"integer", "numeric"} else "text"
+def _share_type(table: TableFinding, body: BodyCells) -> None:
+    """Give the columns that become one ``value`` column one type."""
+    wide = [c for c in table.columns if table.wide_periods and c.column in table.wide_periods.columns]
+    types = {c.type for c in wide}
+    common: ColumnKind = next(iter(types)) if len(types) == 1 else "numeric" if types <= {"integer", "numeric"} else "text"
+    for column in wide:
+        if column.type != common:
+            column.type, column.markers = column_type(body.columns[column.index], common)
 
 
 def _is_percent(grid: Grid, table: TableFinding, index: int) -> bool:
     formats = grid.number_formats
-    if not formats:
-        return False
     first = table.data_rows[0] - 1
-    return any("%" in formats.get((r, index), "") for r in range(first, min(first + 20, table.data_rows[1])))
+    return bool(formats) and any(
+        "%" in formats.get((r, index), "") for r in range(first, min(first + 20, table.data_rows[1]))
+    )
 
 
-def column_type(cells: list[Cell], wanted: ColumnKind | None = None) -> tuple[ColumnKind, dict[str, int]]:
+def column_type(cells: Sequence[Cell], wanted: ColumnKind | None = None) -> tuple[ColumnKind, dict[str, int]]:
     """The type of a column and its markers with their counts; ``wanted`` is a type that someone asks for."""
-    types = set(map(type, cells))
-    types.discard(type(None))
-    found = wanted or _natural_type(cells, types)
-    return found, _markers(cells, types, found)
+    types = set(map(type, cells)) - {type(None)}
+    if types == {str} and wanted is None and _is_words(cells):
+        return "text", {}
+    texts = Counter([v for v in cells if isinstance(v, str)]) if str in types else Counter()
+    found = wanted or _natural_type(cells, types, texts)
+    if found == "text":
+        return found, {}
+    kept = Counter({text: n for text, n in texts.items() if text.strip() and typed_value(text, found) is None})
+    if types - {str} - _OWN[found] or wanted:
+        kept.update(printed(v) for v in cells if not isinstance(v, str | None) and typed_value(v, found) is None)
+    return found, dict(sorted(kept.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _natural_type(cells: list[Cell], types: set[type]) -> ColumnKind:
+def _is_words(cells: Sequence[Cell]) -> bool:
+    """Whether a long column of texts is plainly one of words, told from a trial and a count of letters."""
+    if len(cells) <= TRIAL:
+        return False
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trial = TextTally.of([v for v in cells[:TRIAL] if isinstance(v, str)])
+    if trial.counts["text"] + trial.counts["code"] < 0.5 * trial.total or not trial.total:
+        return False
+    texts = pa.array(cells, pa.string())
+    lettered = pc.sum(pc.match_substring_regex(texts, "[A-Za-z]{2}|[A-Za-z][0-9]")).as_py() or 0
+    return bool(lettered > 0.5 * (len(texts) - texts.null_count))
+
+
+def _natural_type(cells: Sequence[Cell], types: set[type], texts: Counter[str]) -> ColumnKind:
     if types <= {int, float}:
         return "integer" if all_whole(cells) else "numeric"
     if types == {bool}:
         return "boolean"
-    if types <= {date, datetime}:
-        return "date" if all(_is_midnight(v) for v in cells) else "timestamp"
-    texts = Counter(v for v in cells if isinstance(v, str))
     tally = TextTally.of(texts)
     others = types - {str}
     if not others:
@@ -93,9 +104,8 @@ def _natural_type(cells: list[Cell], types: set[type]) -> ColumnKind:
     if others <= {int, float}:
         numbers = [v for v in cells if isinstance(v, int | float)]
         return tally.verdict(len(numbers), all_whole(numbers))
-    if others <= {date, datetime}:
-        if all(is_marker(t) for t in texts if t.strip()):
-            return "date" if all(_is_midnight(v) for v in cells) else "timestamp"
+    if others <= {date, datetime} and all(is_marker(t) for t in texts if t.strip()):
+        return "date" if all(_is_midnight(v) for v in cells) else "timestamp"
     return "text"
 
 
@@ -106,7 +116,7 @@ def _is_midnight(value: Cell) -> bool:
 
 
 def all_whole(cells: Sequence[Cell]) -> bool:
-    """Whether all numbers are whole and exact as 64-bit integers; a column without any number is."""
+    """Whether all numbers are whole and exact as 64-bit integers; so is a column without any number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -120,56 +130,31 @@ def all_whole(cells: Sequence[Cell]) -> bool:
     return bool(whole) and pc.max(pc.abs(values)).as_py() <= _LARGEST_EXACT
 
 
-def _markers(cells: list[Cell], types: set[type], found: ColumnKind) -> dict[str, int]:
-    """Printed texts, with their counts, of the cells that are no value of the type; each distinct one is tried once."""
-    if found == "text":
-        return {}
-    own = _OWN_TYPES[found]
-    odd = Counter((type(v), v) for v in cells if type(v) not in own) if not types <= own else Counter()
-    del odd[type(None), None]
-    if found == "integer" and float in types:
-        odd.update((float, v) for v in cells if type(v) is float and not v.is_integer())
-    kept: Counter[str] = Counter()
-    for (_, value), n in odd.items():
-        if typed_value(value, found) is None and printed(value).strip():
-            kept[printed(value)] += n
-    return dict(sorted(kept.items(), key=lambda p: (-p[1], p[0])))
-
-
-_OWN_TYPES: dict[str, set[type]] = {
-    "integer": {int, float},
-    "numeric": {int, float},
-    "boolean": {bool},
-    "date": {date, datetime},
-    "timestamp": {date, datetime},
-}
-
-
 def typed_value(value: Cell, found: ColumnKind) -> Any:
     """A cell as a value of the column's type, or None where it is kept as printed in the marker column."""
-    if value is None or found == "text":
-        return printed(value) if value is not None else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if found == "text":
+        return printed(value)
     if found in ("integer", "numeric"):
-        if isinstance(value, bool) or isinstance(value, date):
-            return None
-        number = value if isinstance(value, int | float) else None
-        if isinstance(value, str):
-            number = figure(value)
-            if number is None and found == "numeric":
-                number = None
-        if number is None:
-            return None
-        if found == "integer":
-            return int(number) if float(number).is_integer() else None
-        return float(number)
+        return _number(value, found)
     if found == "boolean":
         return value if isinstance(value, bool) else None
     day = day_in(value) if isinstance(value, str) else value
+    if found == "timestamp":
+        return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day) if isinstance(day, date) else None
     if isinstance(day, datetime):
-        return (day if found == "timestamp" else day.date()) if found == "timestamp" or _is_midnight(day) else None
-    if isinstance(day, date):
-        return datetime(day.year, day.month, day.day) if found == "timestamp" else day
-    return None
+        return day.date() if _is_midnight(day) else None
+    return day if isinstance(day, date) else None
+
+
+def _number(value: Cell, found: ColumnKind) -> int | float | None:
+    number = figure(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    if found == "numeric":
+        return float(number)
+    return int(number) if float(number).is_integer() else None
 
 
 def arrow_type(found: ColumnKind) -> pa.DataType:
@@ -186,99 +171,100 @@ def arrow_type(found: ColumnKind) -> pa.DataType:
     }[found]
 
 
-def arrow_column(cells: list[Cell], column: ColumnFinding) -> tuple[pa.Array, pa.Array | None]:
+def arrow_column(cells: Sequence[Cell], column: ColumnFinding) -> tuple[pa.Array, pa.Array | None]:
     """A column's values, and its markers as printed where it has any."""
     import pyarrow as pa
 
-    types = set(map(type, cells))
-    types.discard(type(None))
     found = column.type
-    if not _odd_cells(types, found):
-        if found == "integer":
-            return pa.array(cells, pa.float64()).cast(pa.int64()), None
-        if found == "text":
-            return pa.array([v if v is None or (not v.isspace() and v) else None for v in cells], pa.string()), None
-        if found in ("date", "timestamp"):
-            return pa.array([typed_value(v, found) for v in cells], arrow_type(found)), None
-        return pa.array(cells, arrow_type(found)), None
-    known: dict[tuple[type, Cell], Any] = {}
-    values, markers = [], []
-    for cell in cells:
-        key = (type(cell), cell)
-        if key not in known:
-            value = typed_value(cell, found)
-            text = None
-            if isinstance(cell, str) and not cell.strip():
-                value = None
-            elif value is None and cell is not None:
-                text = printed(cell)
-            known[key] = (value, text)
-        value, text = known[key]
-        values.append(value)
-        markers.append(text)
-    marked = pa.array(markers, pa.string())
+    types = set(map(type, cells)) - {type(None)}
+    if types <= _OWN[found] and (plain := _plain_column(cells, found)) is not None:
+        return plain, None
+    # Texts are converted once per distinct value; other cells one by one, since 1 and True are the same key.
+    texts = {v: typed_value(v, found) for v in set(cells) if isinstance(v, str)} if str in types else {}
+    values = [texts[v] if isinstance(v, str) else v if type(v) is float and found == "numeric" else typed_value(v, found) for v in cells]
+    if found == "text":
+        return pa.array(values, pa.string()), None
+    odd = {v: v for v, value in texts.items() if value is None and v.strip()}
+    strange = types - {str} - _OWN[found] or (found == "integer" and float in types) or found == "date"
+    if not odd and not strange:
+        return pa.array(values, arrow_type(found)), None
+    if strange:
+        marks = [
+            odd.get(v) if isinstance(v, str) else printed(v) if value is None and v is not None else None
+            for v, value in zip(cells, values, strict=True)
+        ]
+    else:
+        marks = [odd.get(v) if isinstance(v, str) else None for v in cells]
+    marked = pa.array(marks, pa.string())
     return pa.array(values, arrow_type(found)), None if marked.null_count == len(marked) else marked
 
 
-def _odd_cells(types: set[type], found: ColumnKind) -> bool:
+def _plain_column(cells: Sequence[Cell], found: ColumnKind) -> pa.Array | None:
+    """The values of a column whose cells are all of its own Python types, or None when some do not fit it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if found == "text":
-        return not types <= {str}
-    return not types <= _OWN_TYPES[found]
+        texts = pa.array(cells, pa.string())
+        blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
+        return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
+    if found == "integer":
+        numbers = pa.array(cells, pa.float64())
+        return numbers.cast(pa.int64()) if all_whole(cells) else None
+    if found in ("date", "timestamp"):
+        if found == "date" and not all(_is_midnight(v) for v in cells):
+            return None
+        return pa.array([typed_value(v, found) for v in cells], arrow_type(found))
+    return pa.array(cells, arrow_type(found))
 
 
 def typed_table(grid: Grid, table: TableFinding) -> pa.Table:
     """A table's body as Arrow: physical names, ``<name>_marker`` where markers occur, ``_source_row``.
 
     A table with periods in its columns comes long: its other columns, ``reported_period``, ``_wide_label``, ``value``,
-    ``value_marker``, one row for each body row and period, in that order.
+    ``value_marker``, one row for each body row and period, in that order. Raises :class:`SheetError` for a sample grid.
     """
     import pyarrow as pa
 
     if not grid.complete:
-        raise SheetError("a sample of a large file cannot be typed whole", where=grid.member or grid.sheet)
-    numbers, rows = body_rows(grid, table)
+        raise SheetError(
+            "a sample of a large file cannot be typed whole", where=grid.member or grid.sheet, hint="stream its body"
+        )
+    body = body_of(grid, table)
     wide = set(table.wide_periods.columns) if table.wide_periods and table.wide_periods.unpivoted else set()
     names: list[str] = []
     arrays: list[pa.Array] = []
     for column in table.columns:
         if column.column in wide:
             continue
-        values, markers = arrow_column(column_cells(rows, column.index), column)
+        values, markers = arrow_column(body.columns[column.index], column)
         names.append(column.name)
         arrays.append(values)
         if markers is not None:
             names.append(f"{column.name}_marker")
             arrays.append(markers)
-    source = pa.array(numbers, pa.int32())
+    source = pa.array(body.numbers, pa.int32())
     if not wide:
         return pa.Table.from_arrays([*arrays, source], names=[*names, "_source_row"])
-    periods = [c for c in table.columns if c.column in wide]
-    return _long(rows, periods, names, arrays, source)
+    return _long(body, [c for c in table.columns if c.column in wide], names, arrays, source)
 
 
 def _long(
-    rows: Sequence[Sequence[Cell]],
-    periods: list[ColumnFinding],
-    names: list[str],
-    arrays: list[pa.Array],
-    source: pa.Array,
+    body: BodyCells, periods: list[ColumnFinding], names: list[str], arrays: list[pa.Array], source: pa.Array
 ) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    n, k = len(rows), len(periods)
+    n, k = len(body.numbers), len(periods)
     repeated = pa.array(np.repeat(np.arange(n), k))
     by_row = pa.array((np.arange(n * k) % k) * n + np.arange(n * k) // k)
     values, markers = [], []
     for column in periods:
-        found, marked = arrow_column(column_cells(rows, column.index), column)
+        found, marked = arrow_column(body.columns[column.index], column)
         values.append(found)
         markers.append(marked if marked is not None else pa.nulls(n, pa.string()))
     which = pa.array(np.tile(np.arange(k, dtype="int32"), n))
-    labels = [
-        pa.array([c.period for c in periods], pa.string()),
-        pa.array([c.period_label for c in periods], pa.string()),
-    ]
+    labels = (pa.array([c.period for c in periods], pa.string()), pa.array([c.period_label for c in periods], pa.string()))
     long_arrays = [
         *(a.take(repeated) for a in arrays),
         *(label.take(which) for label in labels),
@@ -289,8 +275,3 @@ def _long(
     return pa.Table.from_arrays(
         long_arrays, names=[*names, "reported_period", "_wide_label", "value", "value_marker", "_source_row"]
     )
-
-
-def figures_of_percent(texts: Sequence[str]) -> list[float | int | None]:
-    """The figures of a column of texts such as ``12.5%``."""
-    return [percent_figure(t) for t in texts]

@@ -59,13 +59,9 @@ class View:
         return self.covered.get((self.numbers[i], column))
 
 
-def _row_fill(row: Sequence[Cell]) -> int:
-    return len(row) - row.count(None)
-
-
 def _telling_rows(rows: Sequence[Sequence[Cell]]) -> list[int]:
     """Numbers of the rows of a large sheet that detection looks at."""
-    fills = [_row_fill(row) for row in rows]
+    fills = [len(row) - row.count(None) for row in rows]
     usual = Counter(fills).most_common(1)[0][0]
     for limit in (0.5 * usual, 2, 0):
         unusual = [i for i, fill in enumerate(fills) if fill <= limit]
