@@ -1,0 +1,13 @@
+# Needs the database and the manifests. Makes the .loaded files say what the database in use holds.
+
+
+rule adopt:
+    log:
+        "logs/adopt.log",
+    localrule: True
+    params:
+        registry=str(REGISTRY.path),
+    message:
+        "markers from what the database holds"
+    script:
+        "../scripts/adopt.py"
