@@ -88,28 +88,28 @@ class CsvStream:
         wanted = [str(c.index) for c in table.columns]
         with self.blob.opener() as stream:
             begins = self.head_ends[first - 2] if first > 1 else 0
-            reader = arrow_csv.open_csv(
-                pa.PythonFile(_Window(stream, begins, self._end_of(last)), "r"),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=names,
-                    block_size=ARROW_BLOCK,
-                    encoding="utf8" if self.dialect.encoding.startswith("utf-8") else self.dialect.encoding,
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=self.dialect.delimiter,
-                    quote_char='"' if self.dialect.quoting else False,
-                    ignore_empty_lines=False,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    include_columns=wanted,
-                    column_types={name: pa.string() for name in wanted},
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                    null_values=[""],
-                ),
-            )
             row = first
             try:
+                reader = arrow_csv.open_csv(
+                    pa.PythonFile(_Window(stream, begins, self._end_of(last)), "r"),
+                    read_options=arrow_csv.ReadOptions(
+                        column_names=names,
+                        block_size=ARROW_BLOCK,
+                        encoding="utf8" if self.dialect.encoding.startswith("utf-8") else self.dialect.encoding,
+                    ),
+                    parse_options=arrow_csv.ParseOptions(
+                        delimiter=self.dialect.delimiter,
+                        quote_char='"' if self.dialect.quoting else False,
+                        ignore_empty_lines=False,
+                    ),
+                    convert_options=arrow_csv.ConvertOptions(
+                        include_columns=wanted,
+                        column_types={name: pa.string() for name in wanted},
+                        strings_can_be_null=True,
+                        quoted_strings_can_be_null=True,
+                        null_values=[""],
+                    ),
+                )
                 for batch in reader:
                     if row > last:
                         break

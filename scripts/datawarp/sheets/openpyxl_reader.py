@@ -27,7 +27,9 @@ def _open(file: Path | io.BytesIO, read_only: bool) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        reader = CellsOnly(file, read_only=read_only, data_only=True, keep_links=False)
+        # A stream, since openpyxl refuses paths by their ending.
+        stream = open(file, "rb") if isinstance(file, Path) else file
+        reader = CellsOnly(stream, read_only=read_only, data_only=True, keep_links=False)
         reader.read()
     return reader.wb
 
@@ -38,7 +40,7 @@ def sparse_rows(file: Path | io.BytesIO, index: int) -> list[list[Cell]]:
     try:
         sheet = workbook.worksheets[index]
         sheet.reset_dimensions()
-        return [_trimmed(row) for row in sheet.iter_rows(values_only=True)]
+        return _without_blank_end([_trimmed(row) for row in sheet.iter_rows(values_only=True)])
     finally:
         workbook.close()
 
@@ -51,9 +53,7 @@ def read_openpyxl(file: Path | io.BytesIO, member: str | None) -> Iterator[Grid]
         if not hasattr(sheet, "iter_rows"):
             yield Grid(sheet.title, member, [], "openpyxl", "chart", visibility)
             continue
-        rows = [_trimmed(row) for row in sheet.iter_rows(values_only=True)]
-        while rows and not rows[-1]:
-            rows.pop()
+        rows = _without_blank_end([_trimmed(row) for row in sheet.iter_rows(values_only=True)])
         merges = [Merge(m.min_row - 1, m.min_col - 1, m.max_row - 1, m.max_col - 1) for m in sheet.merged_cells.ranges]
         formats = {
             (cell.row - 1, cell.column - 1): cell.number_format
@@ -78,6 +78,12 @@ def _hidden_columns(sheet: Any) -> Iterator[int]:
     for dimension in sheet.column_dimensions.values():
         if dimension.hidden:
             yield from range((dimension.min or 1) - 1, min(dimension.max or 0, 16_384))
+
+
+def _without_blank_end(rows: list[list[Cell]]) -> list[list[Cell]]:
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
 
 
 def _trimmed(row: tuple[Any, ...]) -> list[Cell]:
