@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import io
 import threading
 import time
 from collections import defaultdict, deque
@@ -24,6 +25,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import quote
+
+import openpyxl
 
 FIRST_MODIFIED = 1_756_000_000  # 2025-08-24; each revision is a day later
 
@@ -312,3 +315,13 @@ def publication_page(title: str, releases: Sequence[tuple[str, str]]) -> str:
 def path_of(filename: str) -> str:
     """``filename`` as the path of an address."""
     return f"/files/{quote(filename)}"
+
+
+def workbook(value: object = 1) -> bytes:
+    """A small real workbook; another ``value`` gives other bytes."""
+    book = openpyxl.Workbook()
+    book.active.append(["region", "count"])
+    book.active.append(["North", value])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import openpyxl
 import pytest
 from publisher import Publisher
 
@@ -44,13 +42,3 @@ def unit() -> Callable[..., Unit]:
         return Unit(publication="adhd", period=period, url=url, settings=publication)
 
     return made
-
-
-def workbook(value: object = 1) -> bytes:
-    """A small real workbook; another ``value`` gives other bytes."""
-    book = openpyxl.Workbook()
-    book.active.append(["region", "count"])
-    book.active.append(["North", value])
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()

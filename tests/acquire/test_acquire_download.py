@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import workbook
-from publisher import Publisher, digital_page, dropped, path_of, redirect, status
+from publisher import Publisher, digital_page, dropped, path_of, redirect, status, workbook
 
 from datawarp.acquire.download import download
 from datawarp.acquire.store import read_index, stored_file

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from publisher import digital_page, england_page
 
 from datawarp.acquire.landing import LandingPage, filename_of, normal_address
@@ -122,3 +126,10 @@ def test_the_name_of_a_file(url: str, disposition: str, name: str) -> None:
 def test_an_address_made_normal_stays_so() -> None:
     for url in ("https://a/b c%.csv?q=ä b", "http://A:80/%e4%C3", "https://a/x+y.csv?a=%2B"):
         assert normal_address(normal_address(url)) == normal_address(url)
+
+
+@given(st.text(max_size=40), st.text(max_size=20))
+def test_no_address_that_a_page_can_hold_breaks_its_reading(href: str, base: str) -> None:
+    page = f'<base href="{escape(base)}"><a href="{escape(href)}">{escape(href)} (CSV)</a>'
+    for link in LandingPage(page.encode("utf-8", "replace"), HERE).data_links:
+        assert normal_address(link.url) == link.url

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import workbook
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from publisher import workbook
 
 from datawarp.acquire.archive import check_archive, check_gzip
 from datawarp.acquire.sniff import sniff
 from datawarp.errors import AcquireError
 
 LIMIT = 10_000_000
+WORKBOOK = workbook()
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -172,3 +175,29 @@ def test_the_members_of_an_archive_in_order_with_forward_slashes(kept: Callable[
 def test_an_archive_in_memory_is_judged_too() -> None:
     with pytest.raises(AcquireError, match=r"inner\.zip: not a readable ZIP"):
         check_archive(io.BytesIO(b"PK\x03\x04 cut"), LIMIT, "inner.zip")
+
+
+@given(st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6), st.integers(0, 1 << 20))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_damaged_workbook_is_read_or_refused(
+    kept: Callable[[bytes], Path], changes: list[tuple[int, int]], length: int
+) -> None:
+    body = bytearray(WORKBOOK)
+    for place, value in changes:
+        body[place % len(body)] = value
+    path = kept(bytes(body[: length % len(body)] if length % 3 == 0 else body))
+    try:
+        assert sniff(path, "a.xlsx", LIMIT).format in ("xlsx", "xlsm", "zip", "ods", "xlsb", "csv")
+    except AcquireError as refused:
+        assert refused.hint
+
+
+@given(st.binary(max_size=400), st.sampled_from(["a.xlsx", "a.csv", "a.zip", "a.gz", "a.xls", "a"]))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_bytes_are_a_format_or_an_error_with_a_hint(
+    kept: Callable[[bytes], Path], body: bytes, filename: str
+) -> None:
+    try:
+        assert sniff(kept(body), filename, LIMIT).format in ("csv", "xls")
+    except AcquireError as refused:
+        assert refused.hint

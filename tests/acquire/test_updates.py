@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import workbook
-from publisher import Publisher, digital_page, path_of, status
+from publisher import Publisher, digital_page, path_of, status, workbook
 
 from datawarp.acquire.download import download
 from datawarp.acquire.updates import Finding, check_updates, updates_text

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from datawarp.errors import RegistryError
 from datawarp.registry.registry import RESERVED_BEGINNINGS, RESERVED_CODES, Registry, read_registry
@@ -234,4 +236,18 @@ def test_no_publication_can_have_the_name_of_a_rule() -> None:
     written = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
     rules = set(re.findall(r"^(?:rule|checkpoint) (\w+):", written, re.M))
     assert rules
-    assert {rule for rule in rules if not rule.startswith(RESERVED_BEGINNINGS)} <= RESERVED_CODES
+    free = {rule for rule in rules if not rule.startswith(RESERVED_BEGINNINGS)} - RESERVED_CODES
+    assert not free, "add them to RESERVED_CODES of datawarp.registry.registry"
+
+
+SAMPLE = (ROOT / "config" / "publications.yaml").read_text()[:2500]
+
+
+@given(st.integers(0, len(SAMPLE)), st.text("{}[]:,-&*!|>'\"%@`#\t\n a?", min_size=1, max_size=4), st.integers(0, 6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_slip_of_the_pen_is_read_or_told_with_a_line(tmp_path: Path, place: int, slip: str, removed: int) -> None:
+    path = tmp_path / "publications.yaml"
+    try:
+        read(path, SAMPLE[:place] + slip + SAMPLE[place + removed :])
+    except RegistryError as refused:
+        assert re.search(rf"{path}:[1-9][0-9]*: ", str(refused))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -38,7 +39,7 @@ def check_archive(archive: Path | IO[bytes], max_unpacked_bytes: int, name: str 
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = opened.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as problem:
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError, RuntimeError) as problem:
         raise AcquireError(
             f"not a readable ZIP archive: {problem}", where=where, hint="download it again; it may be cut off"
         ) from None

@@ -123,9 +123,17 @@ class LandingPage:
         match = _NOT_YET.search(_text(main)) if main else None
         return " ".join(match[0].split()) if match else ""
 
+    @cached_property
+    def _base(self) -> str:
+        """What relative links start from: the page's ``<base href>`` if it has a usable one, else its address."""
+        base = self._soup.find("base", href=True)
+        try:
+            return urljoin(self.url, str(base["href"]).strip()) if isinstance(base, Tag) else self.url
+        except ValueError:
+            return self.url
+
     def _anchors(self) -> Iterator[tuple[Link, Tag]]:
-        base_tag = self._soup.find("base", href=True)
-        base = urljoin(self.url, str(base_tag["href"]).strip()) if isinstance(base_tag, Tag) else self.url
+        base = self._base
         for anchor in self._soup.find_all(["a", "area"], href=True):
             href = re.sub(r"[\t\r\n]", "", str(anchor["href"])).strip()  # as browsers do (WHATWG URL §4.4)
             try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import mmap
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -147,10 +149,9 @@ def _zip_format(path: Path, max_unpacked_bytes: int, where: str) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            names = {entry.filename.replace("\\", "/").lstrip("/").lower() for entry in entries}
-            mimetype = archive.read("mimetype")[:100] if "mimetype" in names else b""
-            found = _zipped_kind(archive, names, mimetype, where)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError) as problem:
+            check_unpacked_size(entries, max_unpacked_bytes, where)
+            found = _zipped_kind(archive, where)
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError) as problem:
         raise AcquireError(
             f"the file begins as a ZIP container (.xlsx, .ods, .zip) but is cut off or damaged: {problem}",
             where=where,
@@ -158,24 +159,33 @@ def _zip_format(path: Path, max_unpacked_bytes: int, where: str) -> Format:
         ) from None
     if found == "zip":
         check_archive(path, max_unpacked_bytes, where)
-    else:
-        check_unpacked_size(entries, max_unpacked_bytes, where)
+    elif any(entry.flag_bits & 0x1 for entry in entries):
+        raise AcquireError("the workbook is protected by a password", where=where, hint=_NO_PASSWORD)
     return found
 
 
-def _zipped_kind(archive: zipfile.ZipFile, names: set[str], mimetype: bytes, where: str) -> Format:
+def _zipped_kind(archive: zipfile.ZipFile, where: str) -> Format:
+    stored = {name.replace("\\", "/").lstrip("/").lower(): name for name in archive.namelist()}
+    mimetype = _beginning(archive, stored.get("mimetype"))
     if b"opendocument.spreadsheet" in mimetype:
-        manifest = archive.read("META-INF/manifest.xml") if "meta-inf/manifest.xml" in names else b""
-        if b"encryption-data" in manifest:
+        if b"encryption-data" in _beginning(archive, stored.get("meta-inf/manifest.xml")):
             raise AcquireError("the workbook is protected by a password", where=where, hint=_NO_PASSWORD)
         return "ods"
-    if "xl/workbook.bin" in names:
+    if "xl/workbook.bin" in stored:
         return "xlsb"
-    if any(name.startswith("xl/") for name in names) and any("content_types" in name for name in names):
-        return "xlsm" if "xl/vbaproject.bin" in names else "xlsx"
-    if "word/document.xml" in names or "ppt/presentation.xml" in names or b"opendocument" in mimetype:
+    if any(name.startswith("xl/") for name in stored) and any("content_types" in name for name in stored):
+        return "xlsm" if "xl/vbaproject.bin" in stored else "xlsx"
+    if "word/document.xml" in stored or "ppt/presentation.xml" in stored or b"opendocument" in mimetype:
         raise AcquireError("a document or presentation, not a data file", where=where, hint=_EXCLUDE)
     return "zip"
+
+
+def _beginning(archive: zipfile.ZipFile, name: str | None) -> bytes:
+    """The first megabyte of a member that can be read without a password; empty if it is not there."""
+    if name is None or archive.getinfo(name).flag_bits & 0x1:
+        return b""
+    with archive.open(name) as member:
+        return member.read(1 << 20)
 
 
 _EXCLUDE = "leave it out with files.exclude"

@@ -28,7 +28,7 @@ from datawarp.registry.periods import parse_period
 RESERVED_CODES = frozenset(
     {"all", "download", "draft", "enrich", "load", "export", "catalogue", "preview", "status", "validate", "cleanup"}
     | {"archive", "sync", "backup", "restore_backup", "assess", "discover", "check_updates", "adopt"}
-    | {"request_refresh", "finish_refresh"}
+    | {"request_refresh", "finish_refresh", "drift", "trace"}
 )
 """Rules of the workflow: a publication of that name could not be asked for."""
 

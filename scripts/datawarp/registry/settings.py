@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -70,6 +70,46 @@ class ExportSettings(Model):
     )
 
 
+class LayerSettings(Model):
+    """One layer of enrichment: a model behind an OpenAI-compatible address, or the rules."""
+
+    name: str = Field(min_length=1, description="How records and reviews call it.")
+    kind: Literal["openai", "rules"] = Field(default="openai", description="A model's endpoint, or the rules.")
+    base_url: str = Field(default="https://api.openai.com/v1", description="Endpoint, up to and with its version.")
+    model: str = Field(default="", description="The model's name there.")
+    api_key_env: str | None = Field(default=None, description="Environment variable that holds the key.")
+    weight: float = Field(default=1.0, gt=0, description="Weight of its votes.")
+    timeout: float = Field(default=120, gt=0, description="Seconds to wait for an answer.")
+    attempts: int = Field(default=3, ge=1, description="Tries per question: rate limits, errors, malformed answers.")
+    max_tokens: int = Field(default=2000, ge=1, description="Longest answer, in tokens.")
+    temperature: float = Field(default=0.0, ge=0, description="Sampling temperature.")
+    structured: Literal["json_schema", "json_object", "none"] = Field(
+        default="json_schema", description="How the endpoint is told the form of the answer."
+    )
+    columns_per_question: int = Field(default=30, ge=1, description="Larger tables are asked about in pieces.")
+    price_input: float = Field(default=0, ge=0, description="Price of a million tokens sent.")
+    price_output: float = Field(default=0, ge=0, description="Price of a million tokens answered.")
+    currency: str = Field(default="USD", description="Currency of the prices.")
+
+
+class EnrichmentSettings(Model):
+    """How tables and columns get their meaning."""
+
+    layers: list[LayerSettings] = Field(
+        default=[LayerSettings(name="rules", kind="rules")],
+        description="Who is asked about what no reference knows. The rules always answer, listed or not.",
+    )
+    agreement: float = Field(
+        default=0.6, ge=0, le=1, description="Share of votes that a value needs; below it a person is asked."
+    )
+    max_calls: int = Field(default=200, ge=0, description="Most questions to models per run.")
+    max_cost: float = Field(default=5.0, ge=0, description="Most that a run may spend, in the layers' currency.")
+    cache: bool = Field(default=True, description="Whether answers are kept and used again.")
+    patience: float = Field(
+        default=1800, ge=0, description="Seconds without any sign of life after which no earlier release is awaited."
+    )
+
+
 class Settings(Model):
     """The whole configuration. Every value has a default; command-line ``--config`` overrules.
 
@@ -83,6 +123,7 @@ class Settings(Model):
     alerts: AlertSettings = AlertSettings()
     backfill: BackfillSettings = BackfillSettings()
     export: ExportSettings = ExportSettings()
+    enrichment: EnrichmentSettings = EnrichmentSettings()
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
