@@ -2,94 +2,175 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
+from datawarp.enrich.decisions import Decisions, table_key
 from datawarp.enrich.describe import describe_source
 from datawarp.enrich.dictionary import Dictionary
 from datawarp.enrich.features import TableFeatures, tables
-from datawarp.enrich.matching import Assignment, Match, assign
+from datawarp.enrich.matching import Match, assign
 from datawarp.enrich.naming import name_sources, table_name
 from datawarp.enrich.reference import Reference
-from datawarp.manifest.models import Column, Enrichment, Manifest, Source
+from datawarp.manifest.models import Column, Enrichment, FileEntry, Manifest, Source
+
+
+@dataclass
+class Derived:
+    """An enriched manifest; ``doubts`` are its tables that perhaps continue a source; ``news`` is what changed."""
+
+    manifest: Manifest
+    doubts: list[tuple[str, Match]] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Found:
+    """What was decided about one table of the draft."""
+
+    code: str
+    match: Match
+    known: Source | None = None
+    origin: str = ""
+    by_person: bool = False
 
 
 def derive(
-    draft: Manifest, reference: Reference, publication_name: str, dictionary: Dictionary, taken: Iterable[str] = ()
-) -> tuple[Manifest, Assignment]:
-    """``draft`` enriched: each table continues a source of ``reference`` or is a source of its own.
+    draft: Manifest,
+    stages: Iterable[Reference],
+    publication_name: str,
+    dictionary: Dictionary,
+    decisions: Decisions | None = None,
+    taken: Iterable[str] = (),
+) -> Derived:
+    """``draft`` enriched: each table continues a source of ``stages`` or is a source of its own.
 
-    ``taken`` are further codes that no new source may have. Physical column names, types and layouts
-    are those of the draft.
+    A person's ``decisions`` come first. ``taken`` are further codes that no new source may have. Physical
+    column names, types and layouts are those of the draft.
     """
+    decisions = decisions or Decisions()
     found = tables(draft)
-    assignment = assign(found, reference.tables)
-    unmatched = [m for m in assignment.matches if m.verdict != "same"]
-    taken = {*taken, *reference.sources, *(s.code for s in draft.sources if not s.enabled)}
-    names = name_sources(draft.manifest.publication, publication_name, [m.table for m in unmatched], taken)
-    codes = {m.table.position: m.reference.source for m in assignment.matches if m.verdict == "same" and m.reference}
-    codes |= {m.table.position: name for m, name in zip(unmatched, names, strict=True)}
+    codes = {t.position: code for t in found if (code := decisions.code(table_key(t))) is not None}
+    settled: dict[int, _Found] = {}
+    unsettled: dict[int, Match] = {}
+    seen: list[Reference] = []
+    news: list[str] = []
+    for stage in stages:
+        seen.append(stage)
+        settled |= _decided(found, stage, codes, settled)
+        left = [t for t in found if t.position not in settled and t.position not in codes]
+        used = {s.code for s in settled.values()}
+        outcome = assign(left, [r for r in stage.tables if r.source not in used], found, stage.tables)
+        for match in outcome.matches:
+            position = match.table.position
+            if match.verdict == "same" and match.reference:
+                code = match.reference.source
+                settled[position] = _Found(code, match, stage.sources[code], stage.origins[code])
+                unsettled.pop(position, None)
+            elif match.verdict == "doubt" or position not in unsettled:
+                unsettled[position] = match
+        news = news or _news(outcome.news, stage)
+        if len(settled) == len(found):
+            break
+    for table in found:  # a person named a source that no release has
+        if table.position in codes and table.position not in settled:
+            settled[table.position] = _Found(codes[table.position], _by_person(table), by_person=True)
+    for match in unsettled.values():
+        if match.verdict == "doubt" and decisions.keeps_apart(table_key(match.table)):
+            match.verdict = "new"
+            match.reasons.insert(0, "a person decided that it is a source of its own")
+    left = [t for t in found if t.position not in settled]
+    known = {code for stage in seen for code in stage.sources}
+    disabled = {s.code for s in draft.sources if not s.enabled}
+    names = name_sources(draft.manifest.publication, publication_name, left, {*taken, *known, *disabled})
+    for table, code in zip(left, names, strict=True):
+        match = unsettled.get(table.position) or Match(table, "new", reasons=["the first release of this publication"])
+        settled[table.position] = _Found(code, match)
 
+    sources = _sources(draft, settled)
+    for source in sources:
+        if source.enabled:
+            describe_source(source, dictionary, publication_name)
+            decisions.apply(source)
+    head = draft.manifest.model_copy(deep=True, update={"state": "enriched"})
+    doubts = [(f.code, f.match) for _, f in sorted(settled.items()) if f.match.verdict == "doubt"]
+    return Derived(Manifest(manifest=head, sources=sources), doubts, news)
+
+
+def _decided(
+    found: Sequence[TableFeatures], stage: Reference, codes: dict[int, str], settled: dict[int, _Found]
+) -> dict[int, _Found]:
+    """The tables that a person has given to a source that ``stage`` has."""
+    return {
+        t.position: _Found(code, _by_person(t), stage.sources[code], stage.origins[code], by_person=True)
+        for t in found
+        if t.position not in settled and (code := codes.get(t.position)) in stage.sources and code is not None
+    }
+
+
+def _by_person(table: TableFeatures) -> Match:
+    return Match(table, "same", reasons=["a person decided so"])
+
+
+def _news(told: Sequence[tuple[str, str]], stage: Reference) -> list[str]:
+    """What became of the tables of the nearest release; older ones were told about before."""
+    return [text for code, text in told if stage.origins.get(code) == stage.nearest]
+
+
+def _sources(draft: Manifest, settled: dict[int, _Found]) -> list[Source]:
+    """The draft's sources in their order, under their codes; tables of one code become one source."""
+    made: list[Source] = []
     by_code: dict[str, Source] = {}
-    others: list[Source] = []
     position = 0
     for source in draft.sources:
         if not source.enabled:
-            others.append(source.model_copy(deep=True))
+            made.append(source.model_copy(deep=True))
             continue
         for entry in source.files:
-            match, code = assignment.matches[position], codes[position]
+            what = settled[position]
             position += 1
-            if code in by_code:
-                by_code[code].files.append(entry.model_copy(deep=True))
+            entry = entry.model_copy(deep=True)
+            if what.known is not None:
+                _take_columns(entry, what.known)
+            if what.code in by_code:
+                by_code[what.code].files.append(entry)
                 continue
-            made = source.model_copy(deep=True, update={"files": [entry.model_copy(deep=True)]})
-            made.code, made.table = code, table_name(code)
-            if match.verdict == "same":
-                _inherit(made, reference.sources[code], match, reference.origins[code])
-            else:
-                _new(made, match)
-            by_code[code] = made
-            others.append(made)
-    for source in by_code.values():
-        describe_source(source, dictionary, publication_name)
-    head = draft.manifest.model_copy(deep=True, update={"state": "enriched"})
-    return Manifest(manifest=head, sources=others), assignment
+            fresh = source.model_copy(deep=True, update={"files": [entry]})
+            fresh.code, fresh.table = what.code, table_name(what.code)
+            fresh.enrichment = _how(what)
+            if what.known is not None:
+                fresh.name, fresh.description = what.known.name, what.known.description
+            by_code[what.code] = fresh
+            made.append(fresh)
+    return made
 
 
-def _inherit(source: Source, known: Source, match: Match, origin: str) -> None:
-    """Give ``source`` the meaning of the source that it continues."""
-    source.name = known.name
-    source.description = known.description
-    meaning = {c.name: c for entry in known.files for c in entry.columns}
-    for entry in source.files:
-        for column in entry.columns:
-            _take_meaning(column, meaning.get(column.name))
-    source.enrichment = Enrichment(
-        method="reference",
-        confidence=round(match.score.total, 3) if match.score else None,
-        reasons=[f"continues {known.code} of {origin}", *match.reasons],
-    )
+def _how(what: _Found) -> Enrichment:
+    match = what.match
+    confidence = round(match.score.total, 3) if match.score else None
+    if what.by_person:
+        return Enrichment(method="person", confidence=1.0, reasons=match.reasons)
+    if what.known is not None:
+        reasons = [f"continues {what.code} of {what.origin}", *match.reasons]
+        return Enrichment(method="reference", confidence=confidence, reasons=reasons)
+    reasons = list(match.reasons)
+    if match.verdict == "doubt" and match.reference:
+        reasons.insert(0, f"perhaps continues {match.reference.source}; kept apart until a person says so")
+    return Enrichment(method="rules", layers=["rules"], needs_review=match.verdict == "doubt", reasons=reasons)
+
+
+def _take_columns(entry: FileEntry, known: Source) -> None:
+    """Give the columns the meaning that they have in the source that they continue."""
+    meaning = {c.name: c for e in known.files for c in e.columns}
+    for column in entry.columns:
+        _take_meaning(column, meaning.get(column.name))
 
 
 def _take_meaning(column: Column, known: Column | None) -> None:
-    # A column of another type or of a period that moved on is described anew.
+    # A column of a period that moved on is described anew; one of another type keeps its words, not its role.
     if known is None or (known.period is None) != (column.period is None) or known.period_label != column.period_label:
         return
     column.semantic_name, column.description = known.semantic_name, known.description
     column.query_keywords = list(known.query_keywords) if known.query_keywords is not None else None
     if known.type == column.type:
         column.is_dimension, column.is_measure = known.is_dimension, known.is_measure
-
-
-def _new(source: Source, match: Match) -> None:
-    reasons = list(match.reasons)
-    if match.verdict == "doubt" and match.reference:
-        reasons.insert(0, f"perhaps continues {match.reference.source}; kept apart until a person says so")
-    source.enrichment = Enrichment(
-        method="rules", layers=["rules"], needs_review=match.verdict == "doubt", reasons=reasons
-    )
-
-
-def where_from(table: TableFeatures) -> str:
-    """The table's place for messages."""
-    return f"{table.entry.filename}, {table.where}"

@@ -2,49 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from datawarp.enrich.derive import derive
+from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
 from datawarp.enrich.order import RunPlan, current, read_plan, release_periods, wait_for_earlier
-from datawarp.enrich.reference import Reference, gather
+from datawarp.enrich.reference import Reference, gather, pinned_reference
+from datawarp.enrich.review import Review, match_items, read_review, renewed, write_review
+from datawarp.errors import EnrichError
 from datawarp.manifest.document import read_manifest, write_manifest
 from datawarp.manifest.models import Manifest
-from datawarp.registry.models import Unit
+from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 
-_PATIENCE = 1800.0
+# What the warehouse knows of a publication's sources, as manifests, newest first.
+Warehouse = Callable[[str], Iterable[Manifest]]
 
 
-def enrich(unit: Unit, paths: Paths, settings: Settings) -> Manifest:
-    """Write the enriched manifest of ``unit`` from its draft and the earlier releases of its publication.
+def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | None = None) -> Manifest:
+    """Write the enriched manifest of ``unit``, and its review, from its draft and what its publication is.
 
-    Raises :class:`EnrichError` when an earlier release of the same run never gets drafted.
+    ``warehouse`` is asked only when no manifest of the publication is left. Raises :class:`EnrichError` when
+    an earlier release of the same run never gets drafted, or when the unit is held back for review.
     """
     plan = read_plan(paths)
-    periods = release_periods(unit.publication, paths, plan)
-    earlier = sorted((n for n in periods if periods[n].order < unit.when.order), key=lambda n: periods[n].order)
-    wait_for_earlier(unit, earlier, paths, plan, _PATIENCE)
-    manifest = _enriched(unit, earlier, list(periods), paths, plan)
-    write_manifest(paths.enriched_manifest(unit.name), manifest)
-    return manifest
+    history = _History(unit, paths, plan)
+    wait_for_earlier(unit, history.earlier, paths, plan, settings.enrichment.patience)
+    draft = read_manifest(paths.pending_manifest(unit.name))
+    derived = history.derived(unit, draft, history.stages(warehouse))
+    review = _review(unit, paths, derived)
+    write_review(paths.review(unit.name), review)
+    waiting = review.open("match")
+    if waiting and unit.settings.review == "hold":
+        raise EnrichError(
+            f"{len(waiting)} tables wait for a person: {waiting[0].question}",
+            where=unit.name,
+            hint=f"decide in {paths.relative(paths.review(unit.name))}, then run `snakemake approve_{unit.name}`",
+        )
+    write_manifest(paths.enriched_manifest(unit.name), derived.manifest)
+    return derived.manifest
 
 
-def _enriched(unit: Unit, earlier: list[str], known: list[str], paths: Paths, plan: RunPlan | None) -> Manifest:
-    made: list[Manifest] = []
-    for name in earlier:
-        if current(name, paths, plan):
-            made.append(read_manifest(paths.enriched_manifest(name)))
-        elif paths.pending_manifest(name).exists():
-            made.append(_derived(unit, read_manifest(paths.pending_manifest(name)), made))
-    return _derived(unit, read_manifest(paths.pending_manifest(unit.name)), made)
+def _review(unit: Unit, paths: Paths, derived: Derived) -> Review:
+    fresh = Review(
+        unit=unit.name,
+        publication=unit.publication,
+        period=unit.period,
+        news=derived.news,
+        items=match_items(derived.doubts),
+    )
+    return renewed(read_review(paths.review(unit.name)), fresh)
 
 
-def _derived(unit: Unit, draft: Manifest, earlier: list[Manifest]) -> Manifest:
-    manifest, _ = derive(draft, _reference(reversed(earlier)), unit.settings.name, load_dictionary())
-    return manifest
+class _History:
+    """The releases of a publication around one unit, as this run leaves them; read no further than needed."""
 
+    def __init__(self, unit: Unit, paths: Paths, plan: RunPlan | None) -> None:
+        self._unit, self._paths, self._plan = unit, paths, plan
+        periods = release_periods(unit.publication, paths, plan)
+        order = sorted(periods, key=lambda name: periods[name].order)
+        self.earlier = [n for n in order if periods[n].order < unit.when.order]
+        self._later = [n for n in order if periods[n].order > unit.when.order]
+        self._made: dict[str, Manifest | None] = {}
 
-def _reference(manifests: Iterator[Manifest]) -> Reference:
-    return gather(manifests)
+    def stages(self, warehouse: Warehouse | None = None) -> Iterator[Reference]:
+        """What the unit is matched to, stage by stage."""
+        return self._stages(len(self.earlier), warehouse)
+
+    def _stages(self, place: int, warehouse: Warehouse | None) -> Iterator[Reference]:
+        """The stages for the unit that comes after the first ``place`` earlier ones."""
+        seen = False
+        pinned = pinned_reference(self._unit, self._paths)
+        if pinned:
+            seen = True
+            yield gather([pinned])
+        before = (m for name in reversed(self.earlier[:place]) if (m := self._enriched(name)) is not None)
+        nearest = next(before, None)
+        if nearest is not None:
+            seen = True
+            yield gather([nearest])
+            yield gather(before)
+        following = [*self.earlier[place + 1 :], *self._later]
+        after = [read_manifest(self._paths.enriched_manifest(n)) for n in following if self._was_there(n)]
+        if after:
+            yield gather(after)
+        elif warehouse is not None and not seen:
+            yield gather(warehouse(self._unit.publication))
+
+    def derived(self, unit: Unit, draft: Manifest, stages: Iterable[Reference]) -> Derived:
+        """``draft`` enriched, with what persons decided about it."""
+        review = read_review(self._paths.review(unit.name))
+        decisions = review.decisions() if review else None
+        return derive(draft, stages, unit.settings.name, load_dictionary(), decisions)
+
+    def _enriched(self, name: str) -> Manifest | None:
+        """An earlier release as this run leaves it; ``None`` when it has no draft or is held back."""
+        last = self.earlier.index(name)
+        first = last
+        # What an unfinished release will be depends on those before it, back to one that is finished.
+        while first > 0 and self.earlier[first] not in self._made and not self._finished(self.earlier[first]):
+            first -= 1
+        for place in range(first, last + 1):
+            if self.earlier[place] not in self._made:
+                self._made[self.earlier[place]] = self._make(place)
+        return self._made[name]
+
+    def _finished(self, name: str) -> bool:
+        return current(name, self._paths, self._plan)
+
+    def _make(self, place: int) -> Manifest | None:
+        name = self.earlier[place]
+        if self._finished(name):
+            return read_manifest(self._paths.enriched_manifest(name))
+        pending = self._paths.pending_manifest(name)
+        if not pending.exists():
+            return None
+        unit = self._unit.model_copy(update={"period": split_unit_name(name)[1]})
+        derived = self.derived(unit, read_manifest(pending), self._stages(place, None))
+        if unit.settings.review == "hold" and _review(unit, self._paths, derived).open("match"):
+            return None
+        return derived.manifest
+
+    def _was_there(self, name: str) -> bool:
+        """Whether a later release was enriched before this run and stays as it is."""
+        planned = self._plan is not None and "enrich" in self._plan.units.get(name, frozenset())
+        return not planned and self._paths.enriched_manifest(name).exists()

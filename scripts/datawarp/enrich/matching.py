@@ -74,12 +74,12 @@ class Match:
 class Assignment:
     """The matches of a unit, in the order of its tables, and the reference tables that none continues.
 
-    ``news`` says in words what was split, merged or has vanished.
+    ``news`` says in words what was split, merged or has vanished, each with the code of the source concerned.
     """
 
     matches: list[Match]
     vanished: list[TableFeatures]
-    news: list[str] = field(default_factory=list)
+    news: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Labels:
@@ -128,9 +128,18 @@ class _Siblings:
         return self._found[row]
 
 
-def assign(tables: Sequence[TableFeatures], references: Sequence[TableFeatures]) -> Assignment:
-    """Match ``tables`` to ``references`` one to one, so that the sum of the scores is largest."""
-    own, known = Labels(tables), Labels(references)
+def assign(
+    tables: Sequence[TableFeatures],
+    references: Sequence[TableFeatures],
+    release: Sequence[TableFeatures] | None = None,
+    publication: Sequence[TableFeatures] | None = None,
+) -> Assignment:
+    """Match ``tables`` to ``references`` one to one, so that the sum of the scores is largest.
+
+    ``release`` and ``publication`` are all tables of either side where these are only some of them: how
+    telling a label is depends on its neighbours.
+    """
+    own, known = Labels(release or tables), Labels(publication or references)
     plain = _plain_pairs(tables, references, own, known)
     rest = [t for n, t in enumerate(tables) if n not in plain]
     free = [r for r in references if all(r is not m.reference for m in plain.values())]
@@ -392,23 +401,26 @@ def _news(
     vanished: Sequence[TableFeatures],
     references: Sequence[TableFeatures],
     scores: Sequence[Sequence[Score]],
-) -> list[str]:
-    """What became of the tables that none continues, in words."""
+) -> list[tuple[str, str]]:
+    """What became of the tables that none continues: source and words."""
     column = {id(r): n for n, r in enumerate(references)}
     fresh = [(row, m) for row, m in enumerate(matches) if m.verdict != "same"]
     told = []
     for gone in vanished:
         heirs = [m for row, m in fresh if _akin(scores[row][column[id(gone)]])]
         if len(heirs) > 1:
-            told.append(f"{gone.source} ({gone.where}) seems split into {_some([m.table.where for m in heirs])}")
+            parts = _some([m.table.where for m in heirs])
+            told.append((gone.source, f"{gone.source} ({gone.where}) seems split into {parts}"))
         elif heirs:
-            told.append(f"{gone.source} ({gone.where}) has vanished; {heirs[0].table.where} is like it")
+            text = f"{gone.source} ({gone.where}) has vanished; {heirs[0].table.where} is like it"
+            told.append((gone.source, text))
         else:
-            told.append(f"{gone.source} ({gone.where}) has vanished")
+            told.append((gone.source, f"{gone.source} ({gone.where}) has vanished"))
     for row, match in fresh:
         parents = [r for r in vanished if _akin(scores[row][column[id(r)]])]
         if len(parents) > 1:
-            told.append(f"{match.table.where} seems merged from {_some([p.source for p in parents])}")
+            text = f"{match.table.where} seems merged from {_some([p.source for p in parents])}"
+            told.append((parents[0].source, text))
     return told
 
 

@@ -1,30 +1,42 @@
-"""What a publication already is: the tables that a release is matched to.
+"""What a publication already is: the tables that a release is matched to, stage by stage.
 
-In this order: the explicit ``reference_manifest``, the earlier releases from the newest back, and, for
-the first of a publication, the nearest later release.
+First the pinned or promoted reference, then the earlier releases from the newest back, then later
+releases that were there before, then the canonical sources in the database. What one stage does not
+settle goes on to the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from datawarp.enrich.features import TableFeatures, tables
+from datawarp.errors import EnrichError
+from datawarp.manifest.document import read_manifest
 from datawarp.manifest.models import Manifest, Source
+from datawarp.registry.models import Unit
+from datawarp.registry.paths import Paths
 
 
 @dataclass
 class Reference:
-    """The canonical sources of a publication as their newest releases show them, and where each is from."""
+    """The canonical sources of a publication as the nearest releases show them, and where each is from.
 
+    ``nearest`` names the release whose tables are expected to go on; what older ones had is kept for
+    tables that come back.
+    """
+
+    nearest: str | None = None
     tables: list[TableFeatures] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
     def add(self, manifest: Manifest) -> None:
         """Take from ``manifest`` the sources that are not known yet."""
-        fresh = [t for t in tables(manifest) if t.source not in self.sources]
-        self.tables.extend(fresh)
+        if self.nearest is None:
+            self.nearest = manifest.manifest.name
+        self.tables.extend(t for t in tables(manifest) if t.source not in self.sources)
         for source in manifest.enabled:
             if source.code not in self.sources:
                 self.sources[source.code] = source
@@ -39,7 +51,28 @@ def gather(manifests: Iterable[Manifest]) -> Reference:
     return reference
 
 
-def known_codes(manifests: Iterable[Manifest]) -> Iterator[str]:
-    """Every code that a source of ``manifests`` has."""
-    for manifest in manifests:
-        yield from (s.code for s in manifest.sources)
+def pinned_reference(unit: Unit, paths: Paths) -> Manifest | None:
+    """The manifest that the registry pins, or the one promoted for the publication; never the unit's own.
+
+    Raises :class:`EnrichError` when the registry names a manifest that is not there.
+    """
+    pinned = unit.settings.reference_manifest
+    if pinned is None:
+        return next(
+            (m for p in promoted(unit.publication, paths) if (m := read_manifest(p)).manifest.name != unit.name), None
+        )
+    path = paths.root / pinned
+    if not path.exists():
+        raise EnrichError(
+            f"the reference manifest {pinned} is not there",
+            where=f"publication {unit.publication} in the registry",
+            hint="give a path relative to the run's folder, or take the line reference_manifest out",
+        )
+    manifest = read_manifest(path)
+    return manifest if manifest.manifest.name != unit.name else None
+
+
+def promoted(publication: str, paths: Paths) -> list[Path]:
+    """The reference manifests of ``publication``, by name; a promotion makes one, a person may add others."""
+    found = sorted(paths.reference_manifests.glob(f"{publication}_*.enriched.yaml"))
+    return [p for p in found if p.name.removesuffix(".enriched.yaml").rpartition("_")[0] == publication]

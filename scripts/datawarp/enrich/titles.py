@@ -13,7 +13,7 @@ _LABELLED = re.compile(r"^\s*[A-Za-z][A-Za-z ]{2,28}:(?:\s|$)")
 _NOTE = re.compile(r"^\s*(?:\[?notes?\b|\(?notes?\b|[*†‡§^#~]|\[?\(?\d{1,2}[\])]?\s+[A-Z][a-z])", re.I)
 _NAVIGATION = re.compile(
     r"\b(?:return to|back to|link to|jump to|go to|click here|this (?:work)?sheet|some cells|some shorthand|cells with|"
-    r"blanks? indicates?|freeze panes)\b|https?://|www\.|@|^\s*contents\s*$",
+    r"blanks? indicates?|freeze panes|following (?:\d+ )?notes?)\b|https?://|www\.|@|^\s*contents\s*$",
     re.I,
 )
 _SENTENCE = re.compile(r"\.\s+[A-Z]|[a-z)]\.\s*$")
@@ -22,8 +22,10 @@ _LONGEST_TITLE = 260
 
 def is_title(line: str) -> bool:
     """Whether a line printed above a table may name it: no note, source, sentence, link or bare date."""
-    if _BLOCK.match(line) or _TITLE_LABEL.match(line):
+    if _TITLE_LABEL.match(line):
         return True
+    if _BLOCK.match(line):
+        return not _NAVIGATION.search(line)
     if len(line) > _LONGEST_TITLE or _NOTE.match(line) or _LABELLED.match(line) or _NAVIGATION.search(line):
         return False
     if _SENTENCE.search(line) and len(line.split()) > 8:
