@@ -10,19 +10,148 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
+import yaml
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
 
+from datawarp.acquire.download import download
+from datawarp.enrich.enrich import enrich
+from datawarp.files import sha256_file, write_text
 from datawarp.lifecycle.bucket import Bucket, Credentials, open_bucket
+from datawarp.manifest.draft import draft
+from datawarp.operations.pending import pending_units
+from datawarp.publish.catalogue import catalogue
+from datawarp.publish.export import export
+from datawarp.registry.paths import Paths
+from datawarp.registry.registry import Registry, read_registry
+from datawarp.registry.settings import Settings
+from datawarp.warehouse.connection import connect
+from datawarp.warehouse.load import load
 
 ACCESS_KEY = "datawarp-tests"
 BUCKET = "statistics"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A run's folder with everything built, as `snakemake all` leaves it, made by the stages themselves."""
+
+    paths: Paths
+    settings: Settings
+
+    @property
+    def registry(self) -> Registry:
+        return read_registry(self.paths.root / "config" / "publications.yaml")
+
+    @property
+    def beds(self) -> str:
+        """The code of the source that counts beds, whatever enrichment calls it."""
+        return self._source_with("beds_available")
+
+    @property
+    def staff(self) -> str:
+        """The code of the source that counts staff."""
+        return self._source_with("headcount")
+
+    def _source_with(self, column: str) -> str:
+        return self.query(
+            f"SELECT DISTINCT source_code FROM datawarp.tbl_column_metadata WHERE column_name = '{column}'"
+        )[0][0]
+
+    def connect(self) -> Connection:
+        return connect(self.paths, self.settings)
+
+    def build(self, units: Iterable[str] | None = None) -> None:
+        """Lead units through all stages."""
+        for unit in self.registry.units():
+            if units is None or unit.name in units:
+                for stage in (download, draft, enrich, load, export):
+                    stage(unit, self.paths, self.settings)
+        catalogue(self.paths, self.settings, self.registry)
+
+    def load(self, unit: str) -> None:
+        load(self.registry.unit(unit), self.paths, self.settings)
+
+    def pending(self) -> list[str]:
+        return list(pending_units(self.registry.units(), self.paths))
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        connection = self.connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+        connection.close()
+        return rows
+
+    def rows(self, source: str) -> list[tuple[Any, ...]]:
+        """All rows of a source with their lineage, in an order of their own."""
+        return self.query(f'SELECT t::text FROM staging."tbl_{source}" t ORDER BY 1')
+
+    def parquet(self) -> dict[str, str]:
+        """SHA-256 of every Parquet file of the sources."""
+        folder = self.paths.output / "parquet"
+        return {p.relative_to(folder).as_posix(): sha256_file(p) for p in sorted(folder.rglob("*.parquet"))}
+
+    def files(self) -> dict[str, str]:
+        """SHA-256 of every manifest, receipt, download and Parquet file in use."""
+        found = {}
+        for top in ("manifests", "output", "downloads"):
+            for path in sorted((self.paths.root / top).rglob("*")):
+                hidden = any(part.startswith(".") for part in path.relative_to(self.paths.root).parts)
+                if path.is_file() and not hidden:
+                    found[path.relative_to(self.paths.root).as_posix()] = sha256_file(path)
+        return found
+
+
+@pytest.fixture
+def installation(tmp_path: Path, database_url: str) -> Installation:
+    """Three quarters of one publication with two tables; the third quarter has a column more."""
+    root = tmp_path / "run"
+    releases = {}
+    for quarter, (period, beds) in enumerate({"q1-2526": 100, "q2-2526": 110, "q3-2526": 120}.items()):
+        folder = root / "releases" / period
+        write_text(folder / "beds.csv", bed_table(beds, with_closed=quarter == 2))
+        write_text(folder / "staff.csv", staff_table(beds))
+        releases[period] = f"../releases/{period}/"
+    registry = {
+        "publications": {
+            "beds": {
+                "name": "Beds",
+                "frequency": "quarterly",
+                "licence": "OGL-UK-3.0",
+                "urls": [{"period": period, "url": url} for period, url in releases.items()],
+            }
+        }
+    }
+    write_text(root / "config" / "publications.yaml", yaml.safe_dump(registry, sort_keys=False))
+    made = Installation(Paths(root), Settings())
+    made.build()
+    return made
+
+
+def bed_table(beds: int, with_closed: bool = False) -> str:
+    """Beds by trust: codes with leading zeros, a suppressed figure, a rate, a date."""
+    lines = ["Org code,Trust,Beds available,Occupancy rate,Counted on" + (",Beds closed" if with_closed else "")]
+    for n in range(12):
+        available = "*" if n == 5 else str(beds + n)
+        closed = f",{n}" if with_closed else ""
+        lines.append(f"{n:03d},Trust {n},{available},{0.5 + n / 97:.4f},2025-06-{n + 1:02d}{closed}")
+    return "\n".join(lines) + "\n"
+
+
+def staff_table(beds: int) -> str:
+    """Staff by role."""
+    return "Role,Headcount,Full-time equivalent\n" + "".join(
+        f"{role},{beds * n},{beds * n * 0.87:.2f}\n" for n, role in enumerate(("Nurse", "Doctor", "Porter"), start=1)
+    )
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,15 @@ def restore(
     _catalogue(paths, settings, registry)
 
 
+def adopt(paths: Paths, settings: Settings, registry: Registry) -> None:
+    """`snakemake adopt`: an existing installation taken over."""
+    from datawarp.lifecycle import adopt as work
+    from datawarp.warehouse.connection import connect
+
+    with closing(connect(paths, settings)) as connection:
+        tell(work.adopt(paths, registry, connection, now))
+
+
 def restored_units(arguments: Sequence[str], paths: Paths, registry: Registry) -> list[str]:
     """The units that the words of a command line ask to restore, by their names in the registry.
 

@@ -1,0 +1,304 @@
+"""Orphans of every kind: found by name, removed on request, and brought back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datawarp.errors import LifecycleError
+from datawarp.files import sha256_bytes, write_bytes, write_text
+from datawarp.lifecycle.archive import archive
+from datawarp.lifecycle.backup import backup
+from datawarp.lifecycle.cleanup import CleanupReport, cleanup
+from datawarp.lifecycle.entries import entries, put_back
+from datawarp.lifecycle.orphans import GROUPS, WORDS
+from datawarp.lifecycle.restore import restore
+from datawarp.lifecycle.restore_backup import restore_backup
+from datawarp.lifecycle.retention import Generations, RetentionPolicy, parse_span
+
+from .conftest import Installation
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+
+
+def clean(made: Installation, execute: bool = False, skip: str = "", verbose: bool = False) -> CleanupReport:
+    connection = made.connect()
+    try:
+        return cleanup(
+            made.paths,
+            made.registry,
+            connection,
+            lambda: NOW,
+            lambda: str(backup(made.paths, os.environ["DATABASE_URL"], lambda: NOW, Generations()).made.path),
+            execute=execute,
+            verbose=verbose,
+            skip=frozenset(skip.split(",")) - {""},
+        )
+    finally:
+        connection.close()
+
+
+def found(report: CleanupReport) -> dict[str, list[str]]:
+    kinds: dict[str, list[str]] = {}
+    for orphan in report.findings.orphans:
+        kinds.setdefault(orphan.kind, []).append(orphan.name)
+    return kinds
+
+
+def drop_from_registry(made: Installation, period: str) -> None:
+    file = made.paths.root / "config" / "publications.yaml"
+    document = yaml.safe_load(file.read_text())
+    urls = document["publications"]["beds"]["urls"]
+    document["publications"]["beds"]["urls"] = [u for u in urls if u["period"] != period]
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def old(path: Path) -> None:
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def source_without_table(made: Installation) -> str:
+    made.query(
+        "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES ('gone', 'beds', 'Gone');"
+        "INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) "
+        "VALUES ('gone', 'beds', 'tbl_gone')"
+    )
+    return "gone"
+
+
+def table_without_source(made: Installation) -> str:
+    made.query('CREATE TABLE staging."tbl_O\'Neill; --" (x int)')
+    return "staging.tbl_O'Neill; --"
+
+
+def records_without_source(made: Installation) -> str:
+    made.query(
+        "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES ('lone', 'beds', 'Lone');"
+        "INSERT INTO datawarp.tbl_column_metadata (source_code, column_name, data_type, position) "
+        "VALUES ('lone', 'x', 'text', 1)"
+    )
+    return "lone"
+
+
+def unit_not_in_registry(made: Installation) -> str:
+    drop_from_registry(made, "q1-2526")
+    return "beds_q1-2526"
+
+
+def parquet_without_receipt(made: Installation) -> str:
+    write_bytes(made.paths.parquet("beds_old", "2020", "beds_2020"), b"PAR1")
+    return "output/parquet/beds_old/period=2020/beds_2020.parquet"
+
+
+def parquet_without_source(made: Installation) -> str:
+    code = made.staff
+    made.query(f"DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = '{code}'")
+    return f"output/parquet/{code}/period=2025-26-Q1/beds_q1-2526.parquet"
+
+
+def receipt_without_parquet(made: Installation) -> str:
+    made.paths.parquet(made.beds, "2025-26-Q2", "beds_q2-2526").unlink()
+    return "output/receipts/beds/beds_q2-2526.json"
+
+
+def metadata_without_parquet(made: Installation) -> str:
+    write_text(made.paths.source_metadata("beds_old"), "# Old\n")
+    return "output/metadata/beds_old.md"
+
+
+def manifest_deprecated(made: Installation) -> str:
+    path = made.paths.root / "manifests" / "reference" / "beds_q9.enriched.yaml"
+    text = made.paths.enriched_manifest("beds_q1-2526").read_text()
+    assert "  state: enriched" in text
+    write_text(path, text.replace("  state: enriched", "  state: deprecated"))
+    return "manifests/reference/beds_q9.enriched.yaml"
+
+
+def download_unreferenced(made: Installation) -> str:
+    digest = sha256_bytes(b"old bytes")
+    write_bytes(made.paths.store / digest / "original.csv", b"old bytes")
+    write_text(made.paths.store / digest / "metadata.json", "{}")
+    return f"downloads/store/{digest}"
+
+
+def marker_without_data(made: Installation) -> str:
+    made.query("DELETE FROM datawarp.tbl_load_history WHERE unit = 'beds_q3-2526'")
+    return "beds_q3-2526"
+
+
+def cache_of_finished_unit(made: Installation) -> str:
+    write_bytes(made.paths.typed_tables("beds_q1-2526") / "a.arrow", b"rows")
+    return "beds_q1-2526"
+
+
+def temporary_file(made: Installation) -> str:
+    path = made.paths.output / "parquet" / ".x.parquet.abc.tmp"
+    write_bytes(path, b"half")
+    old(path)
+    return "output/parquet/.x.parquet.abc.tmp"
+
+
+def left_by_restore(made: Installation) -> str:
+    made.query("CREATE SCHEMA staging_before_20260101000000")
+    return "schema staging_before_20260101000000"
+
+
+KINDS: dict[str, Callable[[Installation], str]] = {
+    f.__name__: f
+    for f in (
+        source_without_table,
+        table_without_source,
+        records_without_source,
+        unit_not_in_registry,
+        parquet_without_receipt,
+        parquet_without_source,
+        receipt_without_parquet,
+        metadata_without_parquet,
+        manifest_deprecated,
+        download_unreferenced,
+        marker_without_data,
+        cache_of_finished_unit,
+        temporary_file,
+        left_by_restore,
+    )
+}
+
+
+def test_every_kind_is_tried() -> None:
+    assert set(KINDS) == set(GROUPS) == set(WORDS)
+
+
+def test_a_sound_installation_has_no_orphans(installation: Installation) -> None:
+    files = installation.files()
+    report = clean(installation, execute=True)
+    assert report.text() == "no orphans"
+    assert installation.files() == files
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_orphan_is_named_removed_on_request_and_then_gone(installation: Installation, kind: str) -> None:
+    made = installation
+    name = KINDS[kind](made)
+    files, tables = made.files(), made.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'")
+
+    report = clean(made)
+    assert name in found(report)[kind]
+    assert name in report.text() and WORDS[kind] in report.text()
+    assert made.files() == files, "a report changes nothing"
+    assert made.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == tables
+    assert kind not in found(clean(made, skip=GROUPS[kind]))
+
+    clean(made, execute=True)
+    clean(made, execute=True)
+    left = clean(made)
+    assert kind == "left_by_restore" or left.findings.orphans == [], left.text()
+
+
+def test_a_unit_that_left_the_registry_by_mistake_comes_back(installation: Installation) -> None:
+    made = installation
+    registry = made.paths.root / "config" / "publications.yaml"
+    text, files, beds = registry.read_text(), made.files(), made.rows(made.beds)
+    drop_from_registry(made, "q1-2526")
+    clean(made, execute=True)
+    assert len(made.rows(made.beds)) == 24
+    assert not made.paths.download_receipt("beds_q1-2526").exists()
+
+    registry.write_text(text)
+    connection = made.connect()
+    restore(made.paths, "beds_q1-2526", None, connection, lambda: made.load("beds_q1-2526"), lambda: NOW)
+    connection.close()
+    assert made.rows(made.beds) == beds
+    assert {k: v for k, v in made.files().items() if k in files} == files
+
+
+def test_what_left_the_database_is_in_the_backup_made_before(installation: Installation) -> None:
+    made = installation
+    made.query("CREATE TABLE staging.tbl_mine AS SELECT generate_series(1, 7) x")
+    report = clean(made, execute=True)
+    assert report.backup and made.query("SELECT to_regclass('staging.tbl_mine')") == [(None,)]
+    restore_backup(made.paths, os.environ["DATABASE_URL"], lambda: NOW, Path(report.backup))
+    assert made.query("SELECT count(*) FROM staging.tbl_mine") == [(7,)]
+
+
+def test_files_moved_by_cleanup_can_be_put_back(installation: Installation) -> None:
+    made = installation
+    metadata_without_parquet(made)
+    digest = download_unreferenced(made)
+    files = made.files()
+    clean(made, execute=True)
+    assert not (made.paths.root / digest).exists()
+    for entry in entries(made.paths):
+        for file in entry.files:
+            assert put_back(made.paths, file)
+    assert made.files() == files
+
+
+def test_units_whose_markers_lie_are_built_again(installation: Installation) -> None:
+    made = installation
+    marker_without_data(made)
+    receipt_without_parquet(made)
+    assert made.pending() == []
+    clean(made, execute=True)
+    assert made.pending() == ["beds_q2-2526", "beds_q3-2526"]
+
+
+def test_an_archived_unit_is_no_orphan(installation: Installation) -> None:
+    made = installation
+    archive(
+        made.paths,
+        made.registry,
+        made.connect,
+        lambda: NOW,
+        RetentionPolicy(),
+        older_than=parse_span("90d"),
+        purge_db=True,
+    )
+    drop_from_registry(made, "q1-2526")
+    assert clean(made).text() == "no orphans"
+
+
+def test_another_database_is_no_reason_to_take_files_away(installation: Installation) -> None:
+    """DATABASE_URL leads to an empty database: nothing that was exported from the real one is an orphan."""
+    made = installation
+    made.query("DROP SCHEMA staging CASCADE")
+    made.query("DROP SCHEMA datawarp CASCADE")
+    files = made.files()
+    report = clean(made, execute=True)
+    assert report.findings.orphans == []
+    assert "snakemake adopt" in report.text()
+    assert made.files() == files
+
+
+def test_when_a_file_cannot_be_kept_the_database_is_as_it_was(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = installation
+    metadata_without_parquet(made)
+    made.query("CREATE TABLE staging.tbl_mine (x int)")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("datawarp.lifecycle.cleanup.keep", full)
+    with pytest.raises(OSError, match="No space"):
+        clean(made, execute=True)
+    assert made.query("SELECT to_regclass('staging.tbl_mine')::text") == [("staging.tbl_mine",)]
+
+
+def test_unknown_groups_are_told(installation: Installation) -> None:
+    with pytest.raises(LifecycleError, match="skip=tabels names no kind") as caught:
+        clean(installation, skip="tabels")
+    assert caught.value.hint and "tables" in caught.value.hint
+
+
+def test_long_lists_are_cut_unless_all_are_wanted(installation: Installation) -> None:
+    made = installation
+    for n in range(15):
+        write_text(made.paths.source_metadata(f"old_{n:02d}"), "# Old\n")
+    assert "and 5 more" in clean(made).text() and "old_14.md" not in clean(made).text()
+    assert "old_14.md" in clean(made, verbose=True).text()

@@ -1,0 +1,149 @@
+"""Units back out of the bucket: after `delete_local`, after damage, and after a disk is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from datawarp.errors import LifecycleError, RegistryError
+from datawarp.lifecycle.archive import archive, gone_by_rule
+from datawarp.lifecycle.backup import backup
+from datawarp.lifecycle.bucket import Bucket
+from datawarp.lifecycle.restore import RestoreReport, restore
+from datawarp.lifecycle.restore_backup import fetch_backup, restore_backup
+from datawarp.lifecycle.retention import Generations, RetentionPolicy, RetentionRule
+from datawarp.lifecycle.sync import sync
+from datawarp.lifecycle.targets import restored_units
+
+from .conftest import Installation
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def clock() -> datetime:
+    return NOW
+
+
+def bring_back(made: Installation, unit: str, bucket: Bucket | None) -> RestoreReport:
+    connection = made.connect()
+    try:
+        return restore(made.paths, unit, bucket, connection, lambda: made.load(unit), clock)
+    finally:
+        connection.close()
+
+
+def put_away(made: Installation) -> None:
+    report = archive(
+        made.paths, made.registry, made.connect, clock, RetentionPolicy(), older_than=timedelta(days=90), purge_db=True
+    )
+    assert not report.failed
+
+
+def test_an_archived_unit_comes_back_to_the_byte_after_it_left_the_disk(
+    installation: Installation, bucket: Bucket
+) -> None:
+    made = installation
+    files, beds = made.files(), made.rows(made.beds)
+    put_away(made)
+    assert sync(made.paths, bucket, clock, may_go=lambda _: True).complete
+    assert not list(made.paths.archive.rglob("*.parquet"))
+
+    with pytest.raises(LifecycleError, match="not in the archive on this disk"):
+        bring_back(made, "beds_q1-2526", None)
+    for unit in ("beds_q1-2526", "beds_q2-2526"):
+        report = bring_back(made, unit, bucket)
+        assert (report.rows, len(report.from_bucket)) == ("put back", 6)
+
+    assert made.files() == files
+    assert made.rows(made.beds) == beds
+    assert made.pending() == []
+
+
+def test_damaged_and_missing_files_come_back_and_whole_ones_stay(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    files = made.files()
+    sync(made.paths, bucket, clock)
+    parquet = made.paths.parquet(made.beds, "2025-26-Q1", "beds_q1-2526")
+    parquet.write_bytes(b"PAR1 rubbish")
+    made.paths.enriched_manifest("beds_q1-2526").unlink()
+    (original,) = [p for p in made.paths.store.glob("*/original.csv") if b"Nurse,100," in p.read_bytes()]
+    original.write_bytes(b"rubbish")
+
+    report = bring_back(made, "beds_q1-2526", bucket)
+
+    assert made.files() == files
+    assert len(report.from_bucket) == 3 and len(report.displaced) == 2
+    assert report.rows == "there"
+
+
+def test_a_lost_disk_is_made_good_by_the_documented_steps(installation: Installation, bucket: Bucket) -> None:
+    """The bucket and the registry are all that is left: the backup, then each unit, and nothing is pending."""
+    made = installation
+    before = {"files": made.files(), "beds": made.rows(made.beds), "staff": made.rows(made.staff)}
+    address = os.environ["DATABASE_URL"]
+    backup(made.paths, address, clock, Generations())
+    sync(made.paths, bucket, clock)
+    for folder in ("manifests", "output", "downloads", "archive", ".sync", ".datawarp"):
+        shutil.rmtree(made.paths.root / folder, ignore_errors=True)
+    made.query("DROP SCHEMA staging CASCADE")
+    made.query("DROP SCHEMA datawarp CASCADE")
+
+    restore_backup(made.paths, address, clock, fetch_backup(made.paths, bucket, None))
+    for unit in made.registry.units():
+        assert bring_back(made, unit.name, bucket).rows == "there"
+
+    after = made.files()
+    lost = {"output/catalog.parquet", "output/datapackage.json", "downloads/index.json"}
+    assert {k for k in before["files"] if k not in after} <= lost | {k for k in before["files"] if "metadata" in k}
+    assert all(before["files"][k] == v for k, v in after.items() if k in before["files"])
+    assert (made.rows(made.beds), made.rows(made.staff)) == (before["beds"], before["staff"])
+    assert made.pending() == []
+
+
+def test_an_archived_unit_is_found_in_the_bucket_by_its_record_alone(
+    installation: Installation, bucket: Bucket
+) -> None:
+    made = installation
+    parquet = made.parquet()
+    put_away(made)
+    sync(made.paths, bucket, clock)
+    for folder in ("archive", "manifests/archived"):
+        shutil.rmtree(made.paths.root / folder)
+
+    assert bring_back(made, "beds_q1-2526", bucket).rows == "put back"
+    assert {k: v for k, v in parquet.items() if "Q2" not in k} == made.parquet()
+
+
+def test_a_damaged_object_is_not_restored(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    put_away(made)
+    sync(made.paths, bucket, clock, may_go=lambda _: True)
+    key = next(o.key for o in bucket.objects("parquet/") if o.key.endswith("beds_q1-2526.parquet"))
+    body = bucket.read(key) or b""
+    bucket.client.put_object(Bucket=bucket.name, Key=bucket.full_key(key), Body=body[:-1] + b"!")
+
+    with pytest.raises(LifecycleError, match="the object's bytes have SHA-256"):
+        bring_back(made, "beds_q1-2526", bucket)
+    assert made.paths.archived_record("beds_q1-2526").exists(), "the unit stays archived"
+
+
+def test_a_rule_sends_old_files_to_the_bucket_and_off_the_disk(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    rule = RetentionRule(pattern="*", keep_periods=1, destination=bucket.location, delete_after=10)
+    policy = RetentionPolicy(rules=[rule])
+    archive(made.paths, made.registry, made.connect, clock, policy)
+    assert gone_by_rule(made.paths, policy, bucket.location, NOW + timedelta(days=10)) == set()
+    due = gone_by_rule(made.paths, policy, bucket.location, NOW + timedelta(days=11))
+    report = sync(made.paths, bucket, clock, may_go=due.__contains__)
+    assert report.complete and set(report.removed) == due and len(due) == 12
+
+
+def test_the_words_of_a_command_line_that_ask_for_a_restore(installation: Installation) -> None:
+    made = installation
+    words = ["--cores", "2", "restore_beds_q1-2526", "restore_backup", "refresh_beds_q2-2526", "restored"]
+    assert restored_units(words, made.paths, made.registry) == ["beds_q1-2526"]
+    with pytest.raises(RegistryError, match="no unit"):
+        restored_units(["restore_beds_q9-2526"], made.paths, made.registry)
