@@ -6,9 +6,12 @@ with stage(snakemake, "status") as job:
     from rich.console import Console
 
     from datawarp.operations.failures import failures
+    from datawarp.operations.overview import write_overview
     from datawarp.operations.states import unit_states
     from datawarp.operations.status import print_status
 
-    units = job.registry.units()
+    now = datetime.now(UTC)
+    states = unit_states(job.registry.units(), job.paths, now)
     others = [f for name, f in failures(job.paths).items() if name.startswith("_")]
-    print_status(unit_states(units, job.paths, datetime.now(UTC)), others, Console())
+    print_status(states, others, Console())
+    write_overview(job.registry, states, job.paths, job.settings, now)

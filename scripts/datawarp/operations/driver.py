@@ -173,11 +173,16 @@ class Plan:
             sys.stderr.write(f"\nthe database cannot be used; no unit will be loaded\n{indented(str(problem))}\n\n")
 
     def end(self) -> None:
-        """After the last job: the catalogue of what is done if no job made it, and who failed and why."""
+        """After the last job: the catalogue if no job made it, who failed and why, the status page, the alerts."""
         self._catch_up()
         failed = self.failed
         if failed:
             sys.stderr.write("\n" + summary(failed, len(self.units_of_run)) + "\n")
+        if self.begun and self.units_of_run:
+            from datawarp.operations.aftermath import conclude
+
+            now = datetime.now(UTC)
+            conclude(self.run, self.begun, self.units_of_run, failed, self.registry, self.paths, self.settings, now)
 
     @property
     def failed(self) -> list[Failure]:
