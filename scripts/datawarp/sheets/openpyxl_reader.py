@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from datawarp.sheets.grid import Cell, Grid, Merge, Visibility
 
 
-def _open(file: Path | io.BytesIO, read_only: bool) -> Any:
+def _open(stream: IO[bytes], read_only: bool) -> Any:
     """The workbook without its drawings: a missing picture or chart part must not cost the tables."""
     from openpyxl.reader import excel
 
@@ -27,27 +28,33 @@ def _open(file: Path | io.BytesIO, read_only: bool) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # A stream, since openpyxl refuses paths by their ending.
-        stream = open(file, "rb") if isinstance(file, Path) else file
         reader = CellsOnly(stream, read_only=read_only, data_only=True, keep_links=False)
         reader.read()
     return reader.wb
 
 
+@contextmanager
+def _stream(file: Path | io.BytesIO) -> Iterator[IO[bytes]]:
+    """The file as a stream, since openpyxl refuses paths by their ending."""
+    if isinstance(file, Path):
+        with open(file, "rb") as stream:
+            yield stream
+    else:
+        yield file
+
+
 def sparse_rows(file: Path | io.BytesIO, index: int) -> list[list[Cell]]:
     """The rows of sheet ``index``, each up to its last cell; gaps cost one empty list a row."""
-    workbook = _open(file, read_only=True)
-    try:
-        sheet = workbook.worksheets[index]
+    with _stream(file) as stream:
+        sheet = _open(stream, read_only=True).worksheets[index]
         sheet.reset_dimensions()
         return _without_blank_end([_trimmed(row) for row in sheet.iter_rows(values_only=True)])
-    finally:
-        workbook.close()
 
 
 def read_openpyxl(file: Path | io.BytesIO, member: str | None) -> Iterator[Grid]:
     """The sheets of an .xlsx; raises openpyxl's own errors."""
-    workbook = _open(file, read_only=False)
+    with _stream(file) as stream:
+        workbook = _open(stream, read_only=False)
     for sheet in workbook._sheets:
         visibility = cast(Visibility, sheet.sheet_state.lower())
         if not hasattr(sheet, "iter_rows"):
