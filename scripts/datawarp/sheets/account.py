@@ -69,7 +69,7 @@ def count_rows(grid: Grid, view: View, table: TableFinding) -> int:
 
 def footnotes_below(view: View, body: Body, others: Sequence[Candidate]) -> tuple[int, int] | None:
     """First and last row of text between a body's end and the next table, or the sheet's end."""
-    stop = min((c.header.first for c in others if c.header.rows and c.header.first > body.last), default=len(view.rows))
+    stop = min((c.first_row for c in others if c.first_row > body.last), default=len(view.rows))
     filled = [i for i in range(body.last + 1, stop) if not view.blank(i)]
     if stop < len(view.rows):  # the last lines before another header are its title
         while filled and filled[-1] >= stop - 2:
@@ -87,8 +87,7 @@ def account_for(grid: Grid, view: View, table: TableFinding, candidate: Candidat
     for other in others:
         if other is candidate:
             continue
-        top = other.header.first if other.header.rows else other.body.first
-        elsewhere.update(range(view.numbers[top], view.numbers[other.body.last] + 1))
+        elsewhere.update(range(view.numbers[other.first_row], view.numbers[other.body.last] + 1))
     counts = dict.fromkeys(("header", "body", "blank", "footnotes", "excluded", "other_tables"), 0)
     reasons: list[tuple[int, str]] = []
     looked_at = set(view.numbers)

@@ -89,6 +89,7 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         stub = [c for c in columns if c not in data and view.kinds[i][c] != BLANK]
         if _starts_a_header(view, i, found, end is not None and (gap or broken)):
             why = "the next row names columns anew"
+            end = _without_headings(view, found, end)
             break
         values = [c for c in filled if view.kinds[i][c] in (NUMBER, DATE, MARKER)]
         is_row = bool(values) and (bool(stub) or len(values) >= 2 or len(data) == 1 or not (set(columns) - set(data)))
@@ -117,6 +118,17 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
     if pending[len(trailing) :] and why.startswith("the sheet"):
         why = "what follows is notes, not rows of the table"
     return Body(begin, trailing[-1] if trailing else end, labels, why)
+
+
+def _without_headings(view: View, found: Boundary, end: int | None) -> int | None:
+    """The last row above another header that is not itself a heading over figures."""
+    while end is not None and end > found.row + 1:
+        over = [view.kinds[end][c] for c in found.data if view.kinds[end][c] != BLANK]
+        labels = [c for c in found.text if view.kinds[end][c] != BLANK]
+        if labels or not over or not set(over) <= {TEXT, PROSE}:
+            break
+        end -= 1
+    return end
 
 
 def _trailing_labels(view: View, end: int, pending: list[int], columns: list[int]) -> list[int]:

@@ -141,7 +141,7 @@ def _is_data(kinds: str) -> bool:
     Texts at its top may be more header (codes, units, lower tiers) and count only against this candidate.
     """
     below = kinds[:MOST_TEXT_ROWS].lstrip(TEXT + PROSE) + kinds[MOST_TEXT_ROWS:]
-    kinds = below or kinds
+    kinds = below if NUMBER in below or DATE in below else kinds
     data, markers = kinds.count(NUMBER) + kinds.count(DATE), kinds.count(MARKER)
     text = kinds.count(TEXT) + kinds.count(PROSE)
     if data:
@@ -158,6 +158,7 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
     data: list[int] = []
     text: list[int] = []
     empty: list[int] = []
+    last = _last_named(view, i, sample, first, last, heads)
     for c in range(first, last + 1):
         kinds = "".join([view.kinds[j][c] for j in sample]).replace(BLANK, "")
         if kinds:
@@ -169,6 +170,18 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
     total = _data_score(view, i, sample, data, heads) + _text_score(view, i, sample, text, heads)
     total -= _unfinished(view, sample, data)
     return Boundary(i, total / (len(data) + len(text)), data, text, empty, sample)
+
+
+def _last_named(view: View, i: int, sample: list[int], first: int, last: int, heads: dict[int, str]) -> int:
+    """The last column of the table: remarks here and there, right of a closed row of headings, are not of it."""
+    named = [c for c in range(first, last + 1) if heads[c] != BLANK]
+    if len(named) < 3 or named[-1] - named[0] >= len(named):
+        return last
+    beside = range(named[-1] + 1, last + 1)
+    if any(i > 0 and head_kind(view, i - 1, c) != BLANK for c in beside):
+        return last
+    filled = max((sum(view.kinds[j][c] != BLANK for j in sample) for c in beside), default=0)
+    return named[-1] if 2 * filled < len(sample) else last
 
 
 def _data_score(view: View, i: int, sample: list[int], data: list[int], heads: dict[int, str]) -> float:
@@ -221,10 +234,27 @@ def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: d
         else:
             printed = one_line(view.value(i, c)).casefold()
             again = printed and any(one_line(view.value(j, c)).casefold() == printed for j in near)
-            total += -0.8 if again else 0.5
+            total += -0.8 if again or is_like_below(view, i, near, c) else 0.5
             if head == PROSE:
                 total -= 0.5
     return total
+
+
+def is_like_below(view: View, i: int, rows: list[int], column: int) -> bool:
+    """Whether a cell is a code of the same make as those below it, such as Y54 above Y55 and Y56."""
+    text = one_line(view.value(i, column))
+    make = code_make(text)
+    if make is None:
+        return False
+    below = [one_line(view.value(j, column)) for j in rows if view.kinds[j][column] != BLANK]
+    return len(below) >= 2 and sum(code_make(t) == make for t in below) >= 0.8 * len(below)
+
+
+def code_make(text: str) -> str | None:
+    """The make of a code: capitals as A, digits as 9 (``A81001`` is A99999); None for a text that is no code."""
+    if len(text) > 16 or " " in text or not (any(t.isdigit() for t in text) and any(t.isupper() for t in text)):
+        return None
+    return "".join("9" if t.isdigit() else "A" if t.isupper() else t for t in text)
 
 
 def is_key_and_value(view: View, i: int, first: int, last: int) -> bool:

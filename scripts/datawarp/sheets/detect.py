@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datawarp.registry.models import SheetOverride
 from datawarp.sheets.account import account_for, count_rows, footnotes_below
 from datawarp.sheets.body import Body, find_body
-from datawarp.sheets.boundary import Boundary, find_boundary, head_kind
-from datawarp.sheets.cells import BLANK, one_line
+from datawarp.sheets.boundary import SAMPLE_ROWS, Boundary, find_boundary, head_kind, is_like_below
+from datawarp.sheets.cells import BLANK, DATE, NUMBER, one_line
 from datawarp.sheets.columns import LONG, printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
@@ -36,6 +36,11 @@ class Candidate:
     body: Body
     columns: list[int]
     evidence: list[str] = field(default_factory=list)
+
+    @property
+    def first_row(self) -> int:
+        """The view row that the table begins with."""
+        return self.header.first if self.header.rows else self.body.first
 
 
 def detect(grid: Grid, override: SheetOverride | None = None) -> SheetFinding:
@@ -72,7 +77,26 @@ def find_candidates(view: View) -> list[Candidate]:
     """All tables of a sheet in reading order."""
     found: list[Candidate] = []
     _search(view, 0, len(view.rows), 0, view.width - 1, found)
-    return sorted(found, key=lambda c: (c.header.first, c.columns[0]))
+    if not found and (bare := without_header(view)):
+        found.append(bare)
+    return sorted(found, key=lambda c: (c.first_row, c.columns[0]))
+
+
+def without_header(view: View) -> Candidate | None:
+    """A sheet whose first row is a record like all others: codes of one make, figures in the same columns."""
+    rows = [i for i in range(len(view.rows)) if not view.blank(i)]
+    columns = [c for c in range(view.width) if any(view.kinds[i][c] != BLANK for i in rows)]
+    if len(rows) < 3 or len(columns) < 2 or rows[0] != 0:
+        return None
+    alike = [c for c in columns if is_like_below(view, 0, rows[1:], c)]
+    usual = sum(len(view.filled(i)) for i in rows) / len(rows)
+    if not alike or len(view.filled(0)) < 2 or usual < 0.5 * len(columns):
+        return None
+    data = [c for c in columns if sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) > 0.5 * len(rows)]
+    boundary = Boundary(0, 0.0, data, [c for c in columns if c not in data], [], rows[:SAMPLE_ROWS])
+    body = Body(rows[0], rows[-1], [], "the sheet ends with it")
+    first = f"the first row is a record like those below it (column {column_letters(alike[0])}): there is no header"
+    return Candidate(boundary, HeaderBlock([]), body, columns, [first])
 
 
 def _search(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:

@@ -90,11 +90,19 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "notes: text under a heading that says so"
     if len(columns) <= 2 and sum(is_key_and_value(view, i, columns[0], columns[-1]) for i in rows) * 2 >= len(rows):
         return "a cover: headings with their particulars"
-    if len(columns) <= 2 and not figures and any(_ADDRESS.search(t) for found in texts.values() for t in found):
+    if not figures and _gives_addresses(texts, len(rows)):
         return "a cover: particulars of the publication and whom to ask"
     if len(rows) <= 1 and not figures:
         return "two lines of text, no body"
     return None
+
+
+def _gives_addresses(texts: dict[int, list[str]], n_rows: int) -> bool:
+    """Whether a few lines of text say whom to write to; a column of addresses in a long list is data."""
+    if len(texts) > 4 or n_rows > 40:
+        return False
+    cells = [t for found in texts.values() for t in found]
+    return any("@" in t and _ADDRESS.search(t) for t in cells) or (len(texts) <= 2 and any(map(_ADDRESS.search, cells)))
 
 
 def _defines(view: View, candidate: Candidate) -> bool:
