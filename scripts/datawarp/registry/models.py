@@ -68,7 +68,12 @@ class SheetOverride(Model):
 class RowBounds(Model):
     """How far a period's row count may move from the period before it."""
 
-    max_change: float = Field(default=0.5, ge=0, description="Largest relative change allowed; 0.5 is ±50 %.")
+    max_change: float | None = Field(
+        default=None,
+        ge=0,
+        description="Largest relative change allowed, either way; 0.5 is ±50 %. Without it a table may grow, and "
+        "a fall by more than half is refused.",
+    )
     min_rows: int = Field(default=1, ge=0, description="Fewest rows that a table may have.")
     min_difference: int = Field(
         default=0, ge=0, description="Differences of at most this many rows are never a change: for small tables."

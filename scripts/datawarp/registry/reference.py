@@ -42,14 +42,22 @@ def keys_table(model: type[BaseModel]) -> str:
 
 
 def _sections() -> str:
-    """Every section of the configuration: its name, what its model says of it, its keys."""
+    """Every section of the configuration, and the models within: what its model says of it, its keys."""
     parts = []
     for name, field in settings.Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
+        for depth, section in enumerate(_models_in(field.annotation)):
             told = inspect.getdoc(section) or ""
-            parts.append(f"\n## {section.__name__}\n\nThe section `{name}`. {told}\n\n{keys_table(section)}")
+            place = f"The section `{name}`. " if depth == 0 else ""
+            parts.append(f"\n## {section.__name__}\n\n{place}{told}\n\n{keys_table(section)}")
     return "".join(parts) + "\n"
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The model that ``annotation`` is or holds, and those of its keys, outer ones first."""
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+    inner = [model for field in annotation.model_fields.values() for model in _models_in(field.annotation)]
+    return list(dict.fromkeys([annotation, *inner]))
 
 
 def _model(name: str) -> type[BaseModel]:
@@ -68,6 +76,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if isinstance(value, BaseModel) or value in ({}, [], "", None):
         return ""
+    if isinstance(value, list) and isinstance(value[0], BaseModel):
+        return ", ".join(f"`{item.model_dump(exclude_defaults=True)}`" for item in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
