@@ -24,7 +24,7 @@ _WORDS = {
     "gap": "missing between releases",
     "late": "due, not in the registry",
 }
-_MOST_MONTHS = 60
+_MOST_MONTHS = 72
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def _page(overview: Overview) -> dict[str, Any]:
         "at": f"{overview.at:%A %-d %B %Y, %H:%M %Z}",
         "tiles": _tiles(len(states), count, trouble, overview),
         "heads": _heads(months),
+        "cell": 17 if len(months) <= 36 else 8,
+        "older": sum(s.unit.when.end < months[0] for s in states) if months else 0,
         "rows": [_row(p, months) for p in overview.publications],
         "legend": [(state, words) for state, words in _WORDS.items() if state in shown],
         "failures": [_failure(s) for s in states if s.failure and s.state in IN_TROUBLE],
@@ -121,7 +123,7 @@ def _tiles(units: int, count: Counter[Any], trouble: int, overview: Overview) ->
 
 
 def _months(publications: Sequence[PublicationStatus]) -> list[date]:
-    """The first days of the months that the map shows: all that any period touches, the newest sixty at most."""
+    """The first days of the months that the map shows: all that any period touches, the newest seventy-two at most."""
     periods = [s.unit.when for p in publications for s in p.states]
     periods += [period for p in publications for period in (*p.cadence.gaps, *p.cadence.late)]
     if not periods:
