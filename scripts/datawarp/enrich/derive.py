@@ -14,6 +14,8 @@ from datawarp.enrich.naming import name_sources, table_name
 from datawarp.enrich.reference import Reference
 from datawarp.manifest.models import Column, Enrichment, FileEntry, Manifest, Source
 
+FIRST = "the first release of this publication"
+
 
 @dataclass
 class Derived:
@@ -56,6 +58,8 @@ def derive(
     seen: list[Reference] = []
     news: list[str] = []
     for stage in stages:
+        if not stage.tables:
+            continue
         seen.append(stage)
         settled |= _decided(found, stage, codes, settled)
         left = [t for t in found if t.position not in settled and t.position not in codes]
@@ -84,7 +88,9 @@ def derive(
     disabled = {s.code for s in draft.sources if not s.enabled}
     names = name_sources(draft.manifest.publication, publication_name, left, {*taken, *known, *disabled})
     for table, code in zip(left, names, strict=True):
-        match = unsettled.get(table.position) or Match(table, "new", reasons=["the first release of this publication"])
+        match = unsettled.get(table.position) or Match(
+            table, "new", reasons=["no earlier table is left that it could be" if seen else FIRST]
+        )
         settled[table.position] = _Found(code, match)
 
     sources = _sources(draft, settled)

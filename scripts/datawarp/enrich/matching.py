@@ -390,7 +390,7 @@ def speaks(label: Sequence[str]) -> bool:
 
 def _why_new(references: Sequence[TableFeatures], scores: Sequence[Score]) -> list[str]:
     if not references:
-        return ["the first release of this publication"]
+        return ["no earlier table is left that it could be"]
     best = max(range(len(references)), key=lambda c: scores[c].total)
     nearest = f"no earlier table is like it; nearest is {references[best].source} at {scores[best].total:.2f}"
     return [nearest, *scores[best].reasons]
