@@ -69,4 +69,4 @@ def test_cells_are_those_of_other_readers(shared: Path) -> None:
             wrong = [(p, mine.get(p), other.get(p)) for p in places if not _agree(mine.get(p), other.get(p))]
             assert not wrong, (path.name, grid.sheet, wrong[:3])
             compared += len(places)
-    assert compared > 100_000
+    assert compared > 60_000
