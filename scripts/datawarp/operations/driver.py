@@ -142,7 +142,11 @@ class Plan:
         self.begun = datetime.now(UTC).replace(microsecond=0)
         self.units_of_run = frozenset(f"{u['publication']}_{u['period']}" for _, u in listed if u)
         reasons = {unit: reason for unit in self.units_of_run if (reason := self.reason(unit))}
-        write_run_record(self.paths, self.run, self.units_of_run, reasons)
+        stages: dict[str, list[str]] = {name: [] for name in self.units_of_run}
+        for rule, unit in listed:
+            if unit:
+                stages[f"{unit['publication']}_{unit['period']}"].append(rule)
+        write_run_record(self.paths, self.run, self.units_of_run, reasons, stages=stages)
         if any(rule == "load" for rule, _ in listed):
             self.check_database()
         if any(rule in _WITH_DATABASE for rule, _ in listed):

@@ -1,7 +1,8 @@
 """What the running workflow set out to do, for jobs that must not depend on timing.
 
-``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units", "reasons"}``: ``started`` in seconds
-since 1970, ``reasons`` why a unit has work to do, where the driver knows. Several runs of one
+``.datawarp/run.json`` is ``{"run", "started", "pid", "host", "units", "reasons", "stages"}``: ``started`` in
+seconds since 1970, ``reasons`` why a unit has work to do, where the driver knows, ``stages`` the rules that
+will run for each unit. Several runs of one
 installation work on different units at once, so a run that begins while another lives adds its units
 to that one's, and keeps its earlier start.
 """
@@ -21,7 +22,12 @@ from datawarp.registry.paths import Paths
 
 
 def write_run_record(
-    paths: Paths, run: str, units: Iterable[str], reasons: Mapping[str, str] | None = None, pid: int | None = None
+    paths: Paths,
+    run: str,
+    units: Iterable[str],
+    reasons: Mapping[str, str] | None = None,
+    pid: int | None = None,
+    stages: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, Any]:
     """Record that ``run``, driven by process ``pid`` (this one), will process ``units``; returns the record."""
     record: dict[str, Any] = {
@@ -31,6 +37,7 @@ def write_run_record(
         "host": socket.gethostname(),
         "units": sorted(set(units)),
         "reasons": dict(reasons or {}),
+        "stages": {unit: sorted(set(rules)) for unit, rules in (stages or {}).items()},
     }
     paths.private.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{paths.run_record}.lock"):
@@ -39,6 +46,7 @@ def write_run_record(
             record["started"] = min(record["started"], other["started"])
             record["units"] = sorted({*record["units"], *other["units"]})
             record["reasons"] = {**other.get("reasons", {}), **record["reasons"]}
+            record["stages"] = {**other.get("stages", {}), **record["stages"]}
         write_json(paths.run_record, record)
     return record
 
