@@ -96,7 +96,7 @@ def find_orphans(
     parts: list[Iterator[Orphan]] = [
         _in_database(in_database),
         _units(paths, known | archived, in_database),
-        _parquet(paths, receipts),
+        _parquet(paths, receipts, known),
         _metadata(paths),
         _deprecated(paths),
         _downloads(paths, in_database),
@@ -222,10 +222,12 @@ def _export_receipts(paths: Paths) -> dict[Path, list[dict[str, Any]]]:
     return {p: _sources(p) for p in sorted((paths.output / "receipts").glob("*/*.json"))}
 
 
-def _parquet(paths: Paths, receipts: Mapping[Path, list[dict[str, Any]]]) -> Iterator[Orphan]:
+def _parquet(paths: Paths, receipts: Mapping[Path, list[dict[str, Any]]], known: set[str]) -> Iterator[Orphan]:
+    """Parquet and receipts against each other; the Parquet of a unit that waits for its receipt is let be."""
+    waiting = known - {receipt.stem for receipt in receipts}
     named = {paths.root / source["parquet"] for sources in receipts.values() for source in sources}
     for path in sorted((paths.output / "parquet").glob("*/*/*.parquet")):
-        if path not in named and not path.name.startswith("."):
+        if path not in named and path.stem not in waiting and not path.name.startswith("."):
             yield Orphan("parquet_without_receipt", paths.relative(path), "no export receipt names it", (path,))
     for receipt, sources in receipts.items():
         missing = [s["parquet"] for s in sources if not (paths.root / s["parquet"]).exists()]
