@@ -227,15 +227,29 @@ def test_frozen_tables_refuse_and_discarded_tables_leave_out_a_new_one(warehouse
     ]
 
 
-@pytest.mark.parametrize(("rows", "refused"), [(40, True), (50, False), (150, False), (160, True)])
-def test_row_counts_are_held_against_the_period_before(warehouse: Warehouse, rows: int, refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("rows", "bounds", "refused"),
+    [
+        (40, {"max_change": 0.5}, True),
+        (50, {"max_change": 0.5}, False),
+        (150, {"max_change": 0.5}, False),
+        (160, {"max_change": 0.5}, True),
+        (40, {}, True),
+        (50, {}, False),
+        (500, {}, False),
+    ],
+)
+def test_row_counts_are_held_against_the_period_before(
+    warehouse: Warehouse, rows: int, bounds: dict[str, float], refused: bool
+) -> None:
     baseline(warehouse, 100)
+    unit = warehouse.unit("jul25", rows=bounds)
     table = pa.table({"org": [str(i) for i in range(rows)], "n": list(range(rows))})
     if refused:
         with pytest.raises(ContractError, match=r"2025-06 had 100: a change of [+-]60%"):
-            warehouse.load(warehouse.unit("jul25"), x=table)
+            warehouse.load(unit, x=table)
     else:
-        warehouse.load(warehouse.unit("jul25"), x=table)
+        warehouse.load(unit, x=table)
     assert len(warehouse.rows("x")) == (100 if refused else 100 + rows)
 
 
@@ -246,7 +260,7 @@ def test_row_counts_may_differ_from_later_periods(warehouse: Warehouse) -> None:
 
 
 def test_min_difference_spares_small_tables(warehouse: Warehouse) -> None:
-    rows = {"min_difference": 10}
+    rows = {"min_difference": 10, "max_change": 0.5}
     baseline(warehouse, 3, rows=rows)
     warehouse.load(
         warehouse.unit("jul25", rows=rows), x=pa.table({"org": [str(i) for i in range(9)], "n": list(range(9))})

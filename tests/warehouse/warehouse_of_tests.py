@@ -152,13 +152,11 @@ class Warehouse:
                 "columns": found,
                 "rows": self.query(
                     sql.SQL(
-                        "SELECT f.unit, f.file_id, {} FROM {} t JOIN datawarp.tbl_manifest_files f "
-                        "USING (manifest_file_id) ORDER BY 1, 2, _source_row"
+                        "SELECT f.unit, f.file_id, {listed} FROM {table} t JOIN datawarp.tbl_manifest_files f "
+                        "ON f.manifest_file_id = t._manifest_file_id ORDER BY 1, 2, t._source_row, {listed}"
                     ).format(
-                        sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in columns),
-                        sql.SQL("(SELECT *, _manifest_file_id AS manifest_file_id FROM {})").format(
-                            sql.Identifier("staging", table)
-                        ),
+                        listed=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in columns),
+                        table=sql.Identifier("staging", table),
                     )
                 ),
             }

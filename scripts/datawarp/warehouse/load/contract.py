@@ -10,6 +10,9 @@ from datawarp.files import json_bytes, sha256_bytes
 from datawarp.registry.models import Contract
 from datawarp.warehouse.load.plan import SourceLoad, Table
 
+# Where the contract sets no bound: a table that loses more than half of its rows is rarely whole.
+USUAL_FALL = 0.5
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -81,11 +84,14 @@ def check_rows(load: SourceLoad, rows: int, before: Standing | None, contract: C
         return
     difference = rows - before.body_rows
     change = difference / before.body_rows
-    if abs(change) > bounds.max_change and abs(difference) > bounds.min_difference:
+    highest = float("inf") if bounds.max_change is None else bounds.max_change
+    lowest = -USUAL_FALL if bounds.max_change is None else -bounds.max_change
+    if not lowest <= change <= highest and abs(difference) > bounds.min_difference:
+        allowed = f"a fall of {USUAL_FALL:.0%}" if bounds.max_change is None else f"±{bounds.max_change:.0%}"
         raise ContractError(
             f"{load.code} has {rows:,} rows, and {before.period} had {before.body_rows:,}: a change of {change:+.0%}, "
-            f"where the contract allows ±{bounds.max_change:.0%}",
+            f"where the contract allows {allowed}",
             where=where,
-            hint="compare the two sheets; if it is right so, raise contract.rows.max_change in the registry and run "
-            "again",
+            hint="compare the two sheets: is the file complete? If it is right so, set contract.rows.max_change in the "
+            "registry and run again",
         )
