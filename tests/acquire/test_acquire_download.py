@@ -13,7 +13,8 @@ import pytest
 from publisher import Publisher, digital_page, dropped, path_of, redirect, status, workbook
 
 from datawarp.acquire.download import download
-from datawarp.acquire.store import read_index, stored_file
+from datawarp.acquire.index import read_index
+from datawarp.acquire.store import stored_file
 from datawarp.errors import AcquireError, BrokenLink, NotPublishedYet
 from datawarp.files import read_json
 from datawarp.registry.models import Unit
@@ -245,3 +246,14 @@ def test_what_is_wrong_with_local_files_is_told(
     (tmp_path / "empty").mkdir()
     with pytest.raises(AcquireError, match="holds no data file"):
         download(unit(str(tmp_path / "empty")), paths, settings)
+
+
+def test_a_page_of_several_periods_is_taken_whole_and_the_odd_ones_noted(
+    site: Publisher, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    url = put_up(
+        site, **{"ADHD-Aug25.xlsx": workbook(1), "ADHD July 2025.xlsx": workbook(2), "lookup.csv": b"a,b\n1,2\n"}
+    )
+    files = fetched(unit(url), paths, settings)["files"]
+    assert [file["notes"] for file in files] == [[], ["its name says 2025-07, the release is 2025-08"], []]
+    assert names(fetched(unit(url, include=["*aug25*"]), paths, settings)) == ["ADHD-Aug25.xlsx"]

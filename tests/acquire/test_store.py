@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from datawarp.acquire.store import IndexEntry, Origin, forget, incoming, intact, read_index, take_in, update_index
+from datawarp.acquire.index import IndexEntry, forget, read_index, update_index
+from datawarp.acquire.store import Origin, incoming, intact, take_in
 from datawarp.errors import AcquireError
 from datawarp.files import read_json
 from datawarp.registry.paths import Paths

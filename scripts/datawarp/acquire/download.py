@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from datawarp.acquire.index import update_index
 from datawarp.acquire.intake import Intake, Release
 from datawarp.acquire.local import take_local
-from datawarp.acquire.store import incoming, update_index
+from datawarp.acquire.store import incoming
 from datawarp.files import write_json
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths

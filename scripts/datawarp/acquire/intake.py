@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from datawarp.acquire.index import IndexEntry, read_index
+from datawarp.acquire.shapes import find_periods
 from datawarp.acquire.sniff import MEDIA_TYPES, sniff
-from datawarp.acquire.store import IndexEntry, Origin, read_index, take_in
+from datawarp.acquire.store import Origin, take_in
 from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError, BrokenLink
 from datawarp.registry.models import FileSelection, Unit
@@ -101,7 +103,7 @@ class Intake:
                 path=self.paths.relative(stored),
                 content_type=MEDIA_TYPES[sniffed.format],
                 licence=publication.licence,
-                notes=list(sniffed.notes),
+                notes=[*sniffed.notes, *_other_period(filename, self.unit)],
             )
         )
 
@@ -156,6 +158,16 @@ def _matches(filename: str, patterns: list[str]) -> bool:
     name = filename.lower()
     last = name.rsplit("/", 1)[-1]
     return any(fnmatch.fnmatchcase(text, pattern.lower()) for pattern in patterns for text in (name, last))
+
+
+def _other_period(filename: str, unit: Unit) -> list[str]:
+    """A note when the file's name speaks of other periods than the unit's: pages may link several releases' files."""
+    if unit.when.kind not in ("month", "quarter", "financial_year"):
+        return []
+    named = dict.fromkeys(match.period.canonical for match in find_periods(filename, unit.when.kind))
+    if not named or unit.when.canonical in named:
+        return []
+    return [f"its name says {', '.join(named)}, the release is {unit.when.canonical}"]
 
 
 def _printable(text: str) -> str:

@@ -1,49 +1,27 @@
-"""The content-addressed store of downloads, and the index from addresses to contents.
+"""The content-addressed store of downloads.
 
 ``downloads/store/<sha256>/original.<ext>`` holds the bytes, ``metadata.json`` beside them says where
-they came from. ``downloads/index.json`` says what each address gave last; its lock makes it safe
-under jobs that run at once.
+they came from.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from datawarp.acquire.validators import Validators
-from datawarp.errors import AcquireError
-from datawarp.files import read_json, sha256_file, write_bytes, write_json
+from datawarp.files import read_json, sha256_file, write_json
 from datawarp.registry.paths import Paths
 
 _STALE = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class IndexEntry:
-    """What an address gave when it was last asked. Times are ISO 8601 in UTC."""
-
-    sha256: str
-    size_bytes: int
-    filename: str
-    etag: str | None
-    last_modified: str | None
-    downloaded_at: str
-    last_used: str
-    units: tuple[str, ...]
-
-    @property
-    def validators(self) -> Validators:
-        return Validators(self.etag, self.last_modified)
 
 
 @dataclass(frozen=True)
@@ -91,7 +69,7 @@ def take_in(paths: Paths, arrived: Path, sha256: str, ext: str, origin: Origin) 
     """
     folder = paths.store / sha256
     folder.mkdir(parents=True, exist_ok=True)
-    with _lock(paths, f"store-{sha256[:2]}"):
+    with _lock(paths, sha256):
         target = stored_file(paths, sha256)
         if target is None or sha256_file(target) != sha256:
             if target is not None:
@@ -117,55 +95,7 @@ def _remember(metadata: Path, sha256: str, target: Path, origin: Origin) -> None
     )
 
 
-def read_index(paths: Paths) -> dict[str, IndexEntry]:
-    """The index by address; empty when there is none yet.
-
-    Raises :class:`AcquireError` when the file is no index: it is never thrown away unread.
-    """
-    try:
-        written = json.loads(paths.download_index.read_bytes())
-        return {url: IndexEntry(**{**entry, "units": tuple(entry["units"])}) for url, entry in written.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise AcquireError(
-            f"not a download index: {problem}",
-            where=str(paths.download_index),
-            hint="move it aside; the next downloads make a new one, and unchanged bytes are not stored twice",
-        ) from None
-
-
-def update_index(paths: Paths, unit: str, entries: Mapping[str, IndexEntry]) -> None:
-    """Record what a unit's addresses gave; addresses it no longer uses lose the unit."""
-    with _lock(paths, "index"):
-        index = read_index(paths)
-        for url, old in index.items():
-            if unit in old.units and url not in entries:
-                index[url] = replace(old, units=tuple(u for u in old.units if u != unit))
-        for url, new in entries.items():
-            before = index[url].units if url in index else ()
-            index[url] = replace(new, units=tuple(sorted({*before, *new.units, unit})))
-        _write_index(paths, index.items())
-
-
-def forget(paths: Paths, urls: Collection[str]) -> None:
-    """Take addresses out of the index, as a cleanup does with those that no unit uses."""
-    with _lock(paths, "index"):
-        _write_index(paths, ((url, entry) for url, entry in read_index(paths).items() if url not in urls))
-
-
-def _lock(paths: Paths, name: str) -> FileLock:
+def _lock(paths: Paths, sha256: str) -> FileLock:
     folder = paths.private / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{name}.lock")
-
-
-def _write_index(paths: Paths, entries: Iterable[tuple[str, IndexEntry]]) -> None:
-    # One line an address: json's indentation is slow, and this file is written once per unit.
-    lines = (f"{json.dumps(url)}: {json.dumps(_plain(entry))}" for url, entry in sorted(entries))
-    body = ",\n".join(lines)
-    write_bytes(paths.download_index, f"{{\n{body}\n}}\n".encode() if body else b"{}\n")
-
-
-def _plain(entry: IndexEntry) -> dict[str, Any]:
-    return {**vars(entry), "units": list(entry.units)}
+    return FileLock(folder / f"store-{sha256[:2]}.lock")

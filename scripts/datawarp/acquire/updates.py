@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datawarp.acquire.http import Client, NotFound
+from datawarp.acquire.index import IndexEntry, read_index
 from datawarp.acquire.intake import is_selected
 from datawarp.acquire.landing import is_data_address, normal_address, read_page
 from datawarp.acquire.local import files_in
 from datawarp.acquire.pacing import Pace
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension, looks_like_html
-from datawarp.acquire.store import IndexEntry, incoming, read_index
+from datawarp.acquire.store import incoming
 from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_json
