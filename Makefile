@@ -40,7 +40,7 @@ demo: $(READY)
 	@$(BIN)/python -m datawarp.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -1,4 +1,5 @@
 # What the other rules share: the configuration, the registry, and which files are asked for.
+import os
 import sys
 from pathlib import Path
 
@@ -35,7 +36,7 @@ wildcard_constraints:
 
 try:
     PLAN = driver.Plan.of(
-        config, PATHS, typed_in=Path(workflow.workdir_init), arguments=sys.argv[1:]
+        config, PATHS, typed_in=Path(os.environ.get("PWD", ".")), arguments=sys.argv[1:]
     )
 except DatawarpError as problem:
     raise WorkflowError(str(problem))

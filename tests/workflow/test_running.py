@@ -1,0 +1,211 @@
+"""The main job through the real command: what it builds, what it leaves alone, what it says of failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Call, Installation, NewDatabase, address, entry
+from publisher import Publisher
+
+from datawarp.demo.releases import DemoPublication
+
+STAGES = ("download", "draft", "enrich", "load", "export")
+UNITS = {"planned_care_apr25", "planned_care_may25", "ambulance_weekly_2025-w18", "ambulance_weekly_2025-w19"}
+
+
+def test_all_builds_every_stage_of_every_unit_and_the_catalogue(built: tuple[Installation, Call]) -> None:
+    installation, call = built
+    assert {rule: call.done[rule] for rule in STAGES} == dict.fromkeys(STAGES, 4)
+    assert call.done["catalogue"] == 1
+    for unit in UNITS:
+        receipt = json.loads(installation.paths.export_receipt(unit).read_text())
+        assert receipt["sources"], unit
+        for source in receipt["sources"]:
+            assert (installation.folder / source["parquet"]).is_file()
+            loaded = installation.query(
+                f"SELECT count(*) FROM staging.{source['table']} WHERE _period = "
+                f"(SELECT canonical_period FROM datawarp.tbl_load_history WHERE unit = '{unit}' LIMIT 1)"
+            )
+            assert loaded == [(source["rows"],)]
+        assert (installation.folder / "logs" / "load" / f"{unit}.log").is_file()
+    assert installation.paths.catalog.is_file()
+    assert installation.paths.datapackage.is_file()
+
+
+def test_a_second_run_has_nothing_to_do_with_and_without_the_full_graph(installation: Installation) -> None:
+    before = installation.outputs()
+    again = installation.snakemake("all")
+    full = installation.snakemake("all", "--config", "full_dag=true")
+    assert again.nothing_to_do
+    assert full.nothing_to_do
+    assert installation.outputs() == before
+
+
+def test_one_more_period_builds_that_unit_alone(
+    installation: Installation, site: Publisher, demo: dict[str, DemoPublication]
+) -> None:
+    registry = installation.registry()
+    registry["planned_care"] = entry(demo["planned_care"], site, 3)
+    installation.register(registry)
+
+    dry = installation.snakemake("--dry-run")
+    assert dry.planned == {**dict.fromkeys(STAGES, 1), "catalogue": 1, "all": 1}
+    assert dry.jobs("download") == {"planned_care_jun25"}
+    assert not installation.paths.download_receipt("planned_care_jun25").exists()
+
+    call = installation.snakemake("planned_care")
+    assert call.jobs("export") == {"planned_care_jun25"}
+    assert "planned_care_jun25" in json.dumps(json.loads(installation.paths.datapackage.read_text()))
+    assert installation.snakemake("all").nothing_to_do
+
+
+def test_a_unit_that_fails_leaves_the_others_done_and_is_named_with_its_reason(
+    installation: Installation, site: Publisher, demo: dict[str, DemoPublication]
+) -> None:
+    registry = installation.registry()
+    registry["planned_care"] = entry(demo["planned_care"], site, 3)
+    late = {"period": "2025-w20", "url": site.url("/not/there.csv")}
+    registry["ambulance_weekly"]["urls"].append(late)
+    registry["gone"] = {"name": "Gone", "urls": [{"period": "2025", "url": str(installation.folder / "nowhere")}]}
+    installation.register(registry)
+
+    call = installation.snakemake("all", status=1)
+    assert installation.paths.export_receipt("planned_care_jun25").is_file()
+    end = call.text.rpartition("units failed:")[2]
+    assert "ambulance_weekly_2025-w20: download failed" in end
+    assert "gone_2025: download failed" in end
+    assert "what to do:" in end
+    assert "logs/download/gone_2025.log" in end
+    assert "Traceback" not in call.text
+    # The catalogue holds what is done, although its rule could not run.
+    assert "planned_care_jun25" in installation.paths.datapackage.read_text()
+
+    failure = json.loads(installation.paths.failure("gone_2025").read_text())
+    assert (failure["stage"], failure["attempts"]) == ("download", 1)
+    status = installation.snakemake("status")
+    assert "gone_2025: download failed" in status.text
+    assert "logs/download/gone_2025.log" in status.text
+    assert "5 done" in status.text
+
+    late["url"] = site.url(address("ambulance_weekly", "2025-w20", "x.csv"))
+    del registry["gone"]
+    installation.register(registry)
+    assert installation.snakemake("all").jobs("load") == {"ambulance_weekly_2025-w20"}
+    assert not installation.paths.failure("ambulance_weekly_2025-w20").exists()
+
+
+def test_a_changed_address_builds_its_unit_again_even_without_snakemakes_own_records(
+    installation: Installation, site: Publisher
+) -> None:
+    registry = installation.registry()
+    moved = site.file("/moved/2025-w18.csv", site_bytes(installation, "ambulance_weekly_2025-w18"))
+    registry["ambulance_weekly"]["urls"][0]["url"] = moved
+    installation.register(registry)
+    for record in (installation.folder / ".snakemake" / "metadata").rglob("*"):
+        if record.is_file():
+            record.unlink()
+    call = installation.snakemake("all")
+    assert call.jobs("download") == {"ambulance_weekly_2025-w18"}
+    assert json.loads(installation.paths.download_receipt("ambulance_weekly_2025-w18").read_text())["url"] == moved
+    assert installation.snakemake("all").nothing_to_do
+
+
+def site_bytes(installation: Installation, unit: str) -> bytes:
+    """The first file that ``unit`` was built from."""
+    receipt = json.loads(installation.paths.download_receipt(unit).read_text())
+    return (installation.folder / receipt["files"][0]["path"]).read_bytes()
+
+
+def test_every_error_of_a_registry_is_told_at_once_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "publications.yaml").write_text(
+        "publications:\n"
+        "  good:\n"
+        "    name: Good\n"
+        "    urls:\n"
+        "      - {period: aug25, url: https://example.org/a.csv}\n"
+        "      - {period: 2025-08, url: https://example.org/b.csv}\n"
+        "  Bad:\n"
+        "    nmae: Bad\n"
+        "    urls:\n"
+        "      - {period: sometime, url: https://example.org/c.csv}\n"
+    )
+    call = Installation(tmp_path, "postgresql://127.0.0.1:1/none").snakemake("all", status=1)
+    for found in ("2025-08", "Bad", "nmae", "sometime"):
+        assert found in call.text, found
+    assert not (tmp_path / "downloads").exists()
+    assert not (tmp_path / ".datawarp").exists()
+
+
+def test_a_registry_named_from_elsewhere_keeps_everything_in_the_runs_folder(
+    tmp_path: Path, site: Publisher, demo: dict[str, DemoPublication], new_database: NewDatabase
+) -> None:
+    here = Installation(tmp_path / "here", new_database(None))
+    here.register({"ambulance_weekly": entry(demo["ambulance_weekly"], site, 1)})
+    run = tmp_path / "run"
+    arguments = ("--directory", str(run), "--config", "publications=config/publications.yaml", "--")
+    here.snakemake(*arguments, "all")
+    assert (run / "output" / "receipts" / "ambulance_weekly" / "ambulance_weekly_2025-w18.json").is_file()
+    assert sorted(p.name for p in here.folder.iterdir()) == ["config"]
+
+
+def test_a_run_that_was_killed_is_gone_on_with(
+    installation: Installation, site: Publisher, demo: dict[str, DemoPublication]
+) -> None:
+    registry = installation.registry()
+    registry["planned_care"] = entry(demo["planned_care"], site, 3)
+    installation.register(registry)
+    # A database that is locked holds the load long enough to be killed in the middle of it.
+    import psycopg2
+
+    blocking = psycopg2.connect(installation.database)
+    blocking.cursor().execute("LOCK TABLE datawarp.tbl_load_history IN ACCESS EXCLUSIVE MODE")
+    run = subprocess.Popen(
+        installation.command("all"),
+        cwd=installation.folder,
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    working = installation.paths.working("planned_care_jun25")
+    until = time.monotonic() + 120
+    while not (working.exists() and json.loads(working.read_text())["stage"] == "load"):
+        assert run.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    blocking.close()
+
+    locked = installation.snakemake("all", status=1)
+    assert "unlock" in locked.text
+    installation.snakemake("--unlock")
+    assert installation.snakemake("all").jobs("export") == {"planned_care_jun25"}
+    assert installation.snakemake("all").nothing_to_do
+
+
+def test_markers_of_another_database_are_named_before_anything_runs(
+    installation: Installation, new_database: NewDatabase
+) -> None:
+    elsewhere = Installation(installation.folder, new_database(None))
+    call = elsewhere.snakemake("all", status=1)
+    assert "loaded into another database" in call.text
+    assert "planned_care_apr25" in call.text
+    assert "snakemake adopt" in call.text
+    assert not call.done
+    assert installation.snakemake("all").nothing_to_do
+
+
+@pytest.mark.parametrize("target", ["refresh_planned_care_jan01", "nonsense"])
+def test_a_target_that_there_is_not_is_refused(installation: Installation, target: str) -> None:
+    call = installation.snakemake(target, status=1)
+    assert target.removeprefix("refresh_") in call.text
+    assert "Traceback" not in call.text
