@@ -12,6 +12,7 @@ import re
 import sys
 import types
 import typing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def _type(annotation: Any) -> str:
         return "[first, last]"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}.get(annotation, str(annotation))
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", date: "date", Any: "anything"}
+    return names.get(annotation, str(annotation))
 
 
 if __name__ == "__main__":
