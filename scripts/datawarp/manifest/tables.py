@@ -150,7 +150,9 @@ def _read_again(
     from datawarp.sheets.typing import typed_table
 
     original = _download(paths, entry)
-    grid = one_grid(original, entry.filename, entry.member, entry.sheet)
+    grid = one_grid(
+        original, entry.filename, entry.member, entry.sheet, max_unpacked_bytes=settings.http.max_unpacked_bytes
+    )
     finding = finding_of(entry)
     if grid.stream is None:
         table = typed_table(grid, finding)

@@ -33,8 +33,8 @@ def open_book(
             yield from read_blob(blob, content, streamed)
 
 
-def read_blob(blob: Blob, content: Format, streamed: int = STREAMED) -> Iterator[Grid]:
-    """The sheets of one file that is no archive."""
+def read_blob(blob: Blob, content: Format, streamed: int = STREAMED, sheet: str | None = None) -> Iterator[Grid]:
+    """The sheets of one file that is no archive; with ``sheet``, of a workbook the one of that name alone."""
     if content == "csv":
         with blob.opener() as stream:
             data = read_up_to(stream, streamed + 1)
@@ -48,14 +48,18 @@ def read_blob(blob: Blob, content: Format, streamed: int = STREAMED) -> Iterator
     else:
         from datawarp.sheets.workbook_reader import read_workbook
 
-        yield from read_workbook(blob, content)
+        yield from read_workbook(blob, content, sheet)
 
 
-def one_grid(path: Path, filename: str, member: str | None, sheet: str | None) -> Grid:
-    """The grid of one sheet of a file; raises :class:`SheetError` when the file has no such sheet."""
-    for grid in open_book(path, filename):
-        if grid.member == member and grid.sheet == sheet:
-            return grid
+def one_grid(
+    path: Path, filename: str, member: str | None, sheet: str | None, *, max_unpacked_bytes: int = UNPACKED_LIMIT
+) -> Grid:
+    """The grid of one sheet of a file, the others unread; raises :class:`SheetError` when there is no such sheet."""
+    for blob, content in data_files(file_blob(path, filename), max_unpacked_bytes):
+        if blob.member == member and not isinstance(content, NotData):
+            for grid in read_blob(blob, content, sheet=sheet):
+                if grid.sheet == sheet:
+                    return grid
     raise SheetError(
         f"expected sheet {sheet!r}" + (f" in member {member!r}" if member else "") + ", the file has none of that name",
         where=filename,

@@ -33,8 +33,11 @@ class Parts(Protocol):
         ...
 
 
-def read_workbook(blob: Blob, content: Format) -> Iterator[Grid]:
-    """The sheets of a workbook in order; raises :class:`SheetError` when no reader can read it."""
+def read_workbook(blob: Blob, content: Format, sheet: str | None = None) -> Iterator[Grid]:
+    """The sheets of a workbook in order; raises :class:`SheetError` when no reader can read it.
+
+    With ``sheet``, the fast reader reads the one of that name alone; another reader may give all.
+    """
     if content in ("spreadsheetml", "sylk"):
         from datawarp.sheets.text_workbooks import read_spreadsheetml, read_sylk
 
@@ -43,7 +46,7 @@ def read_workbook(blob: Blob, content: Format) -> Iterator[Grid]:
     with blob.seekable() as file:
         done = 0
         try:
-            for grid in _fast(blob, file, content):
+            for grid in _fast(blob, file, content, sheet):
                 done += 1
                 yield grid
         except SheetError:
@@ -60,11 +63,13 @@ def _locked(blob: Blob) -> SheetError:
     return SheetError("the workbook is password-protected", where=blob.where, hint="ask the publisher for an open file")
 
 
-def _fast(blob: Blob, file: Path | io.BytesIO, content: Format) -> Iterator[Grid]:
+def _fast(blob: Blob, file: Path | io.BytesIO, content: Format, sheet: str | None) -> Iterator[Grid]:
     with ExitStack() as stack:
         workbook: Any = open_calamine(file)
         parts, problem = _parts(stack, file, content)
         for index, grid in enumerate(sheet_shells(workbook, blob.member)):
+            if sheet is not None and grid.sheet != sheet:
+                continue
             if parts is None:
                 fill(grid, index, workbook)
             elif parts.is_large_and_dense(index):
