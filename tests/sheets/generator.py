@@ -25,7 +25,17 @@ MEASURES = (
     "Number of patients", "Admissions", "Total waiting", "Median wait (weeks)", "Practices", "List size", "Percentage seen",
     "Rate per 100,000", "Attendances", "Deaths", "Vacancies", "Expenditure (£)", "Index", "Lower CI", "Upper CI",
 )  # fmt: skip
-GROUPS = ("Males", "Females", "Persons", "All ages", "England and Wales", "Inpatients", "Outpatients", "Type 1", "Type 2")
+GROUPS = (
+    "Males",
+    "Females",
+    "Persons",
+    "All ages",
+    "England and Wales",
+    "Inpatients",
+    "Outpatients",
+    "Type 1",
+    "Type 2",
+)
 STUBS = ("Code", "Area name", "Organisation", "Age group", "Service")
 TITLES = (
     "Table {n}: Patients waiting by region", "Table {n} Number of admissions, England", "Deaths registered by area",
@@ -127,7 +137,9 @@ def plans(draw: st.DrawFn, *, small: bool = False) -> Plan:
 def _stub_value(random: Random, n: int, row: int) -> str:
     if n == 0:
         return f"{PLACES[row % len(PLACES)]}{'' if row < len(PLACES) else f' {row // len(PLACES)}'}"
-    return f"{random.choice('ERQW')}{random.randint(10, 99)}{random.choice('ABCX')}" if n == 1 else random.choice(GROUPS)
+    return (
+        f"{random.choice('ERQW')}{random.randint(10, 99)}{random.choice('ABCX')}" if n == 1 else random.choice(GROUPS)
+    )
 
 
 def _figure(random: Random, plan: Plan) -> Cell:
@@ -226,7 +238,9 @@ def lay_table(sheet: Sheet, plan: Plan, top: int, left: int) -> tuple[int, int]:
 
 def _preamble(sheet: Sheet, random: Random, rows: int, left: int) -> int:
     for r in range(rows):
-        sheet.cells[r, left] = TITLES[random.randrange(len(TITLES))].format(n=1) if r == 0 else PREAMBLE[(r - 1) % len(PREAMBLE)]
+        sheet.cells[r, left] = (
+            TITLES[random.randrange(len(TITLES))].format(n=1) if r == 0 else PREAMBLE[(r - 1) % len(PREAMBLE)]
+        )
     return rows
 
 
@@ -291,7 +305,12 @@ def text_tables(draw: st.DrawFn) -> Sheet:
     for c, name in enumerate(names):
         sheet.cells[top, c] = name
     for r in range(1, n + 1):
-        row = [f"R{r:02d}{random.choice('ABCDE')}", f"{PLACES[r % 20]} Trust {r}", PLACES[r % 9], random.choice(GROUPS[:3])]
+        row = [
+            f"R{r:02d}{random.choice('ABCDE')}",
+            f"{PLACES[r % 20]} Trust {r}",
+            PLACES[r % 9],
+            random.choice(GROUPS[:3]),
+        ]
         for c in range(len(names)):
             sheet.cells[top + r, c] = row[c]
     letters = [column_letters(c) for c in range(len(names))]

@@ -12,7 +12,10 @@ from datawarp.sheets.typing import typed_table
 from generator import Sheet, single_tables, stacked_tables, tables_side_by_side, text_tables
 
 relaxed = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
 
@@ -23,7 +26,9 @@ def check(sheet: Sheet) -> None:
     want = sorted(sheet.expected, key=lambda t: (t.header_rows[0], t.columns[0]))
     assert finding.kind == "data", finding.reason
     got = finding.tables
-    assert [(t.header_rows, t.data_rows, t.n_rows) for t in got] == [(t.header_rows, t.data_rows, t.n_rows) for t in want]
+    assert [(t.header_rows, t.data_rows, t.n_rows) for t in got] == [
+        (t.header_rows, t.data_rows, t.n_rows) for t in want
+    ]
     for found, table in zip(got, want, strict=True):
         assert [c.column for c in found.columns] == table.columns
         assert [c.original_name for c in found.columns] == table.headers
@@ -35,7 +40,9 @@ def check(sheet: Sheet) -> None:
         typed = typed_table(grid, found)
         for column in found.columns:
             values, markers = (
-                (typed[column.name], f"{column.name}_marker") if not table.wide or column.column not in table.wide else (None, "")
+                (typed[column.name], f"{column.name}_marker")
+                if not table.wide or column.column not in table.wide
+                else (None, "")
             )
             if values is None or column.column not in table.sums:
                 continue

@@ -247,7 +247,7 @@ def is_like_below(view: View, i: int, rows: list[int], column: int) -> bool:
     if make is None:
         return False
     below = [one_line(view.value(j, column)) for j in rows if view.kinds[j][column] != BLANK]
-    return len(below) >= 2 and sum(code_make(t) == make for t in below) >= 0.8 * len(below)
+    return bool(below) and sum(code_make(t) == make for t in below) >= 0.8 * len(below)
 
 
 def code_make(text: str) -> str | None:

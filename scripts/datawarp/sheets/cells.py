@@ -28,7 +28,7 @@ _MARKER = re.compile(
 )
 _NUMBER = re.compile(
     r"""(?P<open>\()?\s*(?P<sign>[-–−+])?\s*(?P<currency>[£$€])?\s*(?P<sign2>[-–−])?
-        (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d{1,3})?
+        (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]\d{1,2})?
         \s*(?P<percent>%)?\s*(?(open)\))""",
     re.X,
 )

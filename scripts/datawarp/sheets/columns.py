@@ -84,7 +84,7 @@ def snake(text: str) -> str:
     for sign, word in _WORDS:
         text = text.replace(sign, word)
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    text = re.sub(r"(?<!\d)(\d{1,3})\s*-\s*(?=\d{1,3}(?!\d|\s*-))", r"\1 to ", text)
+    text = re.sub(r"(?<![\d-])(\d{1,3})\s*-\s*(?=\d{1,3}(?!\d|\s*-))", r"\1 to ", text)
     text = text.replace("'", "").encode("ascii", "ignore").decode()
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", text)
     return re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", text.lower())).strip("_")
@@ -110,7 +110,7 @@ def physical_name(parts: list[str], letters: str) -> str:
         name = f"n_{name}"
     name = _short(name)
     if name.endswith("_marker"):
-        name = f"{name[: NAME_BYTES - 5]}_text"
+        name = f"{name.removesuffix('_marker')}_text"
     return f"{name}_" if name in RESERVED else name
 
 

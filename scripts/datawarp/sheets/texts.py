@@ -20,7 +20,7 @@ TextClass = Literal["integer", "decimal", "code", "marker", "noted", "iso_date",
 ColumnType = Literal["integer", "numeric", "text", "date"]
 
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17}|[1-9]\d{0,2}(?:,\d{3}){1,5})")
-_DECIMAL = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3})+)?(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
+_DECIMAL = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3})+)?(?:\.\d+)?(?:[eE][-+]\d{1,2})?")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _CODE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9_.:/-]+|0\d+")
@@ -40,7 +40,7 @@ def text_class(text: str) -> TextClass:
         return "iso_date" if _is_day(match[1], match[2], match[3]) else "text"
     if match := _DAY_FIRST.fullmatch(stripped):
         return "day_first_date" if _is_day(match[3], match[2], match[1]) else "text"
-    if re.fullmatch(r"0\d+", stripped):
+    if re.fullmatch(r"0\d+|\d{19,}", stripped):
         return "code"
     number = number_in(stripped)
     if number is not None:
