@@ -18,6 +18,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import psycopg2
 import pytest
 import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
@@ -35,6 +36,7 @@ from datawarp.registry.registry import Registry, read_registry
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import connect
 from datawarp.warehouse.load import load
+from datawarp.warehouse.server import Server
 
 ACCESS_KEY = "datawarp-tests"
 BUCKET = "statistics"
@@ -111,30 +113,49 @@ class Installation:
         return found
 
 
-@pytest.fixture
-def installation(tmp_path: Path, database_url: str) -> Installation:
-    """Three quarters of one publication with two tables; the third quarter has a column more."""
-    root = tmp_path / "run"
-    releases = {}
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[tuple[Path, str]]:
+    """The folder of an installation and the name of its database, built once to be copied by tests."""
+    root, releases = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("releases")
+    urls = []
     for quarter, (period, beds) in enumerate({"q1-2526": 100, "q2-2526": 110, "q3-2526": 120}.items()):
-        folder = root / "releases" / period
-        write_text(folder / "beds.csv", bed_table(beds, with_closed=quarter == 2))
-        write_text(folder / "staff.csv", staff_table(beds))
-        releases[period] = f"../releases/{period}/"
-    registry = {
-        "publications": {
-            "beds": {
-                "name": "Beds",
-                "frequency": "quarterly",
-                "licence": "OGL-UK-3.0",
-                "urls": [{"period": period, "url": url} for period, url in releases.items()],
-            }
-        }
-    }
+        write_text(releases / period / "beds.csv", bed_table(beds, with_closed=quarter == 2))
+        write_text(releases / period / "staff.csv", staff_table(beds))
+        urls.append({"period": period, "url": str(releases / period)})
+    beds_publication = {"name": "Beds", "frequency": "quarterly", "licence": "OGL-UK-3.0", "urls": urls}
+    registry = {"publications": {"beds": beds_publication}}
     write_text(root / "config" / "publications.yaml", yaml.safe_dump(registry, sort_keys=False))
-    made = Installation(Paths(root), Settings())
-    made.build()
-    return made
+    database = f"built_{uuid.uuid4().hex}"
+    administer(postgres, f"CREATE DATABASE {database}")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DATABASE_URL", postgres.url(database))
+        Installation(Paths(root), Settings()).build()
+    yield root, database
+    administer(postgres, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+@pytest.fixture
+def installation(
+    built: tuple[Path, str], postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Installation]:
+    """Three quarters of one publication with two tables; the third quarter has a column more."""
+    folder, template = built
+    root = tmp_path / "run"
+    shutil.copytree(folder, root)
+    database = f"test_{uuid.uuid4().hex}"
+    administer(postgres, f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY file_copy")
+    monkeypatch.setenv("DATABASE_URL", postgres.url(database))
+    yield Installation(Paths(root), Settings())
+    administer(postgres, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+def administer(server: Server, statement: str) -> None:
+    """Run a statement that takes no transaction."""
+    connection = psycopg2.connect(server.url("postgres"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
 
 
 def bed_table(beds: int, with_closed: bool = False) -> str:
