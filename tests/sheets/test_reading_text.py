@@ -224,3 +224,10 @@ def test_streams_out_of_archives(tmp_path: Path) -> None:
     plain = typed(tmp_path, data, streamed=10_000)
     for packed in (zipped({"a.csv": data}), gzip.compress(data)):
         assert typed(tmp_path, packed, streamed=10_000) == plain
+
+
+def test_a_stream_outlives_the_walk_through_its_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datawarp.sheets.blob.IN_MEMORY", 1000)
+    data = "\n".join([*lines(3000), ""]).encode()
+    (grid,) = grids(tmp_path, zipped({"inner.zip": zipped({"a.csv": data})}), streamed=10_000)
+    assert grid.stream is not None and sum(1 for _ in grid.stream.records()) == 3001

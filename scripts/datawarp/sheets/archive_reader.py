@@ -90,11 +90,12 @@ def _unzipped(blob: Blob, limit: int) -> Blob:
             _Counted(cast(IO[bytes], gzip.GzipFile(fileobj=blob.opener())), blob.where, limit), 1 << 18
         )
 
-    return Blob(blob.filename, blob.member, opener)
+    return Blob(blob.filename, blob.member, opener, holder=blob)
 
 
 def _members(blob: Blob, limit: int, depth: int) -> Iterator[tuple[Blob, Format | NotData]]:
-    with blob.seekable() as file, zipfile.ZipFile(file) as archive:
+    file, holder = blob.unpacked()
+    with zipfile.ZipFile(file) as archive:
         infos = [i for i in archive.infolist() if not i.is_dir() and not _is_of_the_system(i.filename)]
         for info in infos:
             _check_member(blob, info)
@@ -105,10 +106,10 @@ def _members(blob: Blob, limit: int, depth: int) -> Iterator[tuple[Blob, Format 
         if not infos:
             raise SheetError("expected data files in the archive, found none", where=blob.where)
         for info in infos:
-            yield from data_files(_member(blob, file, info, limit), limit, depth + 1)
+            yield from data_files(_member(blob, file, holder, info, limit), limit, depth + 1)
 
 
-def _member(blob: Blob, file: Path | io.BytesIO, info: zipfile.ZipInfo, limit: int) -> Blob:
+def _member(blob: Blob, file: Path | io.BytesIO, holder: object, info: zipfile.ZipInfo, limit: int) -> Blob:
     member = f"{blob.member}/{info.filename}" if blob.member else info.filename
 
     def opener() -> IO[bytes]:
@@ -120,7 +121,7 @@ def _member(blob: Blob, file: Path | io.BytesIO, info: zipfile.ZipInfo, limit: i
             raise SheetError(f"the member cannot be unpacked ({problem})", where=f"{blob.filename}!{member}") from None
         return io.BufferedReader(_Counted(stream, f"{blob.filename}!{member}", limit), 1 << 18)
 
-    return Blob(blob.filename, member, opener)
+    return Blob(blob.filename, member, opener, holder=holder)
 
 
 def _is_of_the_system(name: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 # Members of archives up to this size are held in memory, larger ones are unpacked to a temporary file.
 IN_MEMORY = 64 << 20
@@ -20,12 +20,14 @@ class Blob:
     """One file's bytes. ``member`` is its path inside an archive, None for a file of its own.
 
     ``opener`` gives a fresh stream from the first byte on. ``path`` is set when the bytes are a file on disk.
+    ``holder`` keeps what the opener needs, an unpacked archive on disk, as long as the blob lives.
     """
 
     filename: str
     member: str | None
     opener: Callable[[], IO[bytes]]
     path: Path | None = None
+    holder: object = None
 
     @property
     def where(self) -> str:
@@ -42,23 +44,30 @@ class Blob:
         with self.opener() as stream:
             return read_up_to(stream, size)
 
-    @contextmanager
-    def seekable(self) -> Iterator[Path | io.BytesIO]:
-        """The whole file as a path or as bytes in memory; what had to be unpacked goes afterwards."""
+    def unpacked(self) -> tuple[Path | io.BytesIO, object]:
+        """The whole file as a path or as bytes in memory, and what keeps that path alive while it is held."""
         if self.path is not None:
-            yield self.path
-            return
+            return self.path, None
         with self.opener() as stream:
             start = read_up_to(stream, IN_MEMORY + 1)
             if len(start) <= IN_MEMORY:
-                yield io.BytesIO(start)
-                return
-            with tempfile.NamedTemporaryFile(prefix="datawarp-") as unpacked:
-                unpacked.write(start)
-                del start
-                shutil.copyfileobj(stream, unpacked, 1 << 20)
-                unpacked.flush()
-                yield Path(unpacked.name)
+                return io.BytesIO(start), None
+            file = tempfile.NamedTemporaryFile(prefix="datawarp-")  # noqa: SIM115 - closed with its last holder
+            file.write(start)
+            del start
+            shutil.copyfileobj(stream, file, 1 << 20)
+            file.flush()
+            return Path(file.name), file
+
+    @contextmanager
+    def seekable(self) -> Iterator[Path | io.BytesIO]:
+        """The whole file as a path or as bytes in memory; what had to be unpacked goes afterwards."""
+        file, holder = self.unpacked()
+        try:
+            yield file
+        finally:
+            if holder is not None:
+                cast(IO[bytes], holder).close()
 
 
 def file_blob(path: Path, filename: str) -> Blob:
