@@ -25,11 +25,18 @@ def unit(publication: str, period: str, **settings: Any) -> Unit:
 
 
 def draft_real(folder: Path, publication: str, period: str, paths: Paths) -> Manifest:
-    """The draft of a real release: the files of ``folder`` as if they had been downloaded."""
-    files = [
-        {"url": p.name, "filename": p.name, "sha256": sha256_file(p), "size_bytes": p.stat().st_size, "path": str(p)}
-        for p in sorted(folder.iterdir())
-    ]
+    """The draft of a release: the files of ``folder`` as if they had been downloaded, and in the store."""
+    files = []
+    for path in sorted(folder.iterdir()):
+        sha256 = sha256_file(path)
+        stored = paths.store / sha256 / f"original{path.suffix}"
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.unlink(missing_ok=True)
+        stored.symlink_to(path)
+        size = path.stat().st_size
+        files.append(
+            {"url": path.name, "filename": path.name, "sha256": sha256, "size_bytes": size, "path": str(stored)}
+        )
     one = unit(publication, period)
     write_json(paths.download_receipt(one.name), {"unit": one.name, "period": period, "url": "", "files": files})
     return draft(one, paths, Settings())

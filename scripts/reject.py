@@ -1,0 +1,11 @@
+import sys
+
+from datawarp.operations.stage import stage
+
+with stage(snakemake, "reject") as job:
+    from datawarp.lifecycle.approve import reject
+    from datawarp.operations.options import text
+
+    who, note = text(snakemake.config, "who"), text(snakemake.config, "reason")
+    outcome = reject(job.unit, job.paths, job.settings, job.registry.unit, who, note)
+    sys.stdout.write("\n".join(outcome.lines) + "\n")

@@ -1,0 +1,171 @@
+"""Approval and rejection on a real database: tables in doubt are loaded apart until a person speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import yaml
+from made_releases import draft_real, unit
+
+from datawarp.enrich.enrich import enrich
+from datawarp.errors import EnrichError, LifecycleError
+from datawarp.lifecycle.approve import approve, reject
+from datawarp.manifest.document import read_manifest
+from datawarp.publish.export import export
+from datawarp.registry.models import Unit
+from datawarp.registry.paths import Paths
+from datawarp.registry.settings import Settings
+from datawarp.warehouse.load import load
+
+HEADER = "Provider code,Provider name,Patients waiting,Patients treated"
+OLD, SPLIT = "waits_trust_waiting", "waits_waiting_lists_all_trusts"
+
+
+def csv(rows: int, start: int) -> str:
+    lines = [f"R{n:02d},Hospital {n},{start + n},{start - n}" for n in range(rows)]
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+@pytest.fixture
+def installation(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Paths]:
+    """Three releases of ``waits``; the second gives its file another name, and keeps it in the third."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    paths = Paths(tmp_path / "run")
+
+    def build(**settings: Any) -> Paths:
+        names = {
+            "jan25": "Trust waiting.csv",
+            "feb25": "Waiting lists of all trusts.csv",
+            "mar25": "Waiting lists of all trusts.csv",
+        }
+        for n, (period, name) in enumerate(names.items()):
+            folder = tmp_path / period
+            folder.mkdir()
+            (folder / name).write_text(csv(20 + n, 100 * (n + 1)))
+            draft_real(folder, "waits", period, paths)
+            enrich(unit("waits", period, **settings), paths, Settings())
+            load(unit("waits", period, **settings), paths, Settings())
+            export(unit("waits", period, **settings), paths, Settings())
+        return paths
+
+    return build
+
+
+def find(name: str) -> Unit:
+    return unit(*name.split("_"))
+
+
+def query(database_url: str, statement: str) -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(database_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()
+
+
+def sources(paths: Paths) -> dict[str, list[str]]:
+    return {
+        p: [s.code for s in read_manifest(paths.enriched_manifest(f"waits_{p}")).enabled]
+        for p in ("jan25", "feb25", "mar25")
+    }
+
+
+def test_approval_brings_rows_history_and_parquet_together(
+    installation: Callable[..., Paths], database_url: str
+) -> None:
+    paths = installation()
+    assert sources(paths) == {"jan25": [OLD], "feb25": [SPLIT], "mar25": [SPLIT]}
+    before = query(
+        database_url, f"SELECT provider_code, patients_waiting, _period FROM staging.tbl_{SPLIT} ORDER BY 3, 1"
+    )
+
+    outcome = approve(find("waits_feb25"), paths, Settings(), find, who="statistician", note="same return, new name")
+
+    assert outcome.merged == {SPLIT: OLD}
+    assert sources(paths) == {"jan25": [OLD], "feb25": [OLD], "mar25": [OLD]}
+    counts = query(database_url, f"SELECT _period, count(*) FROM staging.tbl_{OLD} GROUP BY 1 ORDER BY 1")
+    assert counts == [("2025-01", 20), ("2025-02", 21), ("2025-03", 22)]
+    moved = f"SELECT provider_code, patients_waiting, _period FROM staging.tbl_{OLD} ORDER BY 3, 1"
+    assert query(database_url, moved)[20:] == before
+    assert query(database_url, "SELECT source_code FROM datawarp.tbl_canonical_sources") == [(OLD,)]
+    assert query(database_url, f"SELECT to_regclass('staging.tbl_{SPLIT}')") == [(None,)]
+    history = "SELECT count(*) FROM datawarp.tbl_load_history WHERE unit = 'waits_feb25' AND outcome = 'loaded'"
+    assert query(database_url, history) == [(2,)]
+    assert not paths.parquet_source(SPLIT).exists()
+    assert len(list(paths.parquet_source(OLD).rglob("*.parquet"))) == 3
+    assert (paths.reference_manifests / "waits_feb25.enriched.yaml").exists()
+
+
+def test_a_decision_outlives_later_runs_and_teaches_the_next_period(
+    installation: Callable[..., Paths], tmp_path: Path
+) -> None:
+    paths = installation()
+    approve(find("waits_feb25"), paths, Settings(), find, who="statistician")
+    decided = paths.review("waits_feb25").read_bytes()
+    again = enrich(find("waits_feb25"), paths, Settings())
+    assert [(s.code, s.enrichment.method) for s in again.enabled if s.enrichment] == [(OLD, "person")]
+    assert paths.review("waits_feb25").read_bytes() == decided
+    (tmp_path / "apr25").mkdir()
+    (tmp_path / "apr25" / "Waiting lists of all trusts.csv").write_text(csv(20, 50))
+    draft_real(tmp_path / "apr25", "waits", "apr25", paths)
+    assert [s.code for s in enrich(find("waits_apr25"), paths, Settings()).enabled] == [OLD]
+
+
+def test_rejection_keeps_the_table_apart_and_asks_no_more(
+    installation: Callable[..., Paths], database_url: str
+) -> None:
+    paths = installation()
+    reject(find("waits_feb25"), paths, Settings(), find, who="statistician", note="another return")
+    made = enrich(find("waits_feb25"), paths, Settings())
+    assert [s.code for s in made.enabled] == [SPLIT]
+    assert not any(s.enrichment.needs_review for s in made.enabled if s.enrichment)
+    item = yaml.safe_load(paths.review("waits_feb25").read_text())["items"][0]
+    assert (item["state"], item["decided_by"], item["note"]) == ("rejected", "statistician", "another return")
+    assert query(database_url, f"SELECT count(*) FROM staging.tbl_{SPLIT}") == [(43,)]
+    with pytest.raises(EnrichError, match="nothing is in doubt"):
+        reject(find("waits_feb25"), paths, Settings(), find)
+
+
+def test_an_edited_proposal_is_what_approval_does(installation: Callable[..., Paths], database_url: str) -> None:
+    paths = installation()
+    review = paths.review("waits_feb25")
+    review.write_text(review.read_text().replace(f"proposal: {OLD}", "proposal: waits_all_trusts"))
+    approve(find("waits_feb25"), paths, Settings(), find, who="statistician")
+    assert sources(paths) == {"jan25": [OLD], "feb25": ["waits_all_trusts"], "mar25": ["waits_all_trusts"]}
+    assert query(database_url, "SELECT count(*) FROM staging.tbl_waits_all_trusts") == [(43,)]
+
+
+def test_a_merge_of_two_tables_of_one_release_is_refused(installation: Callable[..., Paths], tmp_path: Path) -> None:
+    paths = installation()
+    review = paths.review("waits_feb25")
+    before = {p: p.read_bytes() for p in paths.enriched_manifest("waits_feb25").parent.iterdir()}
+    (tmp_path / "apr25").mkdir()
+    (tmp_path / "apr25" / "Waiting lists of all trusts.csv").write_text(csv(20, 50))
+    (tmp_path / "apr25" / "Trust waiting.csv").write_text(csv(20, 70))
+    draft_real(tmp_path / "apr25", "waits", "apr25", paths)
+    assert {s.code for s in enrich(find("waits_apr25"), paths, Settings()).enabled} == {OLD, SPLIT}
+    with pytest.raises(LifecycleError, match="cannot become part of"):
+        approve(find("waits_feb25"), paths, Settings(), find)
+    assert {p: p.read_bytes() for p in before} == before
+    assert "state: open" in review.read_text()
+
+
+def test_hold_keeps_the_unit_back_until_a_person_has_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = Paths(tmp_path / "run")
+    for period, name in {"jan25": "Trust waiting.csv", "feb25": "Waiting lists of all trusts.csv"}.items():
+        (tmp_path / period).mkdir()
+        (tmp_path / period / name).write_text(csv(20, 100))
+        draft_real(tmp_path / period, "waits", period, paths)
+    enrich(unit("waits", "jan25", review="hold"), paths, Settings())
+    held = unit("waits", "feb25", review="hold")
+    with pytest.raises(EnrichError, match="approve_waits_feb25"):
+        enrich(held, paths, Settings())
+    assert not paths.enriched_manifest("waits_feb25").exists()
+    approve(held, paths, Settings(), find)
+    assert [s.code for s in read_manifest(paths.enriched_manifest("waits_feb25")).enabled] == [OLD]
