@@ -92,10 +92,12 @@ def test_the_same_input_gives_the_same_bytes(paths: Paths, downloaded: Downloade
     assert {p.name: p.read_bytes() for p in paths.typed_tables(unit.name).iterdir()} == tables
 
 
-def test_a_table_is_read_again_when_its_cache_is_gone(paths: Paths, downloaded: Downloaded) -> None:
+def test_a_table_is_read_again_when_its_cache_is_gone_or_broken(paths: Paths, downloaded: Downloaded) -> None:
     unit = downloaded({"waits.xlsx": workbook()})
     entry = entry_of(draft(unit, paths, Settings()))
     cached = rows_of(paths, unit, entry)
+    cache_path(paths, unit.name, entry).write_bytes(b"ARROW1 cut off")
+    assert rows_of(paths, unit, entry) == cached
     cache_path(paths, unit.name, entry).unlink()
     assert rows_of(paths, unit, entry) == cached
 
@@ -171,3 +173,24 @@ def test_a_person_leaves_a_sheet_out(paths: Paths, downloaded: Downloaded) -> No
     assert [s.files[0].filename for s in manifest.enabled] == ["other.csv"]
     left_out = next(s for s in manifest.sources if s.files[0].sheet == "Table 1")
     assert left_out.reason and "left out" in left_out.reason
+
+
+def test_a_type_that_a_person_names_holds_for_a_streamed_file(
+    paths: Paths, downloaded: Downloaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datawarp.sheets.book.STREAMED", 5000)
+    body = [f"A{i:05d},{i % 50},{i / 8}" for i in range(4000)]
+    body[3000] = "A03000,12.5,to follow"
+    data = "\n".join(["Practice,Patients,Rate", *body, ""]).encode()
+    unit = downloaded({"waits.csv": data}, {"waits.csv": SheetOverride(types={"B": "integer"})})
+    entry = entry_of(draft(unit, paths, Settings()))
+    assert entry.reader == "csv (utf-8, comma, streamed)"
+    assert [(c.type, c.markers) for c in entry.columns] == [
+        ("text", {}),
+        ("integer", {"12.5": 1}),
+        ("numeric", {"to follow": 1}),
+    ]
+    kept = rows_of(paths, unit, entry)
+    assert kept[3000]["patients_marker"] == "12.5" and kept[3000]["_source_row"] == 3002
+    cache_path(paths, unit.name, entry).unlink()
+    assert rows_of(paths, unit, entry) == kept

@@ -129,7 +129,8 @@ def _drafted(
         entry = _entry(file, f"{file['sha256'][:12]}:{label}#{number}", grid)
         enabled = not (override and override.enabled is False)
         if enabled:
-            written = keep_table(paths.typed_tables(unit.name), grid, table)
+            fixed = override.types if override else ()
+            written = keep_table(paths.typed_tables(unit.name), grid, table, fixed)
         entry.layout = _layout(table, grid)
         entry.layout.heading = lines_above(grid, table, finding.tables)
         entry.columns = [_column(c, samples(grid, table, c)) for c in table.columns]

@@ -10,12 +10,11 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datawarp.errors import ManifestError, SheetError
-from datawarp.files import replacing
 from datawarp.manifest.models import FileEntry
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
@@ -46,13 +45,15 @@ def _plain(value: Any) -> Any:
     return value.model_dump()
 
 
-def keep_table(folder: Path, grid: Grid, table: TableFinding) -> Path:
+def keep_table(folder: Path, grid: Grid, table: TableFinding, fixed: Collection[str] = ()) -> Path:
     """Write a table's typed rows to a file of no lasting name in ``folder``; the caller renames it.
 
     Of a streamed file the whole body is typed here: where it asks for other types than the sample did, the
-    columns of ``table`` are changed and the body is read once more. Row counts, markers and account become exact.
+    columns of ``table`` are changed and the body is read once more, apart from those whose letters are in ``fixed``:
+    a person named their types. Row counts, markers and account become exact.
     """
     path = folder / "table.writing"
+    path.unlink(missing_ok=True)
     if grid.stream is None:
         from datawarp.sheets.typing import typed_table
 
@@ -62,7 +63,9 @@ def keep_table(folder: Path, grid: Grid, table: TableFinding) -> Path:
     for _ in range(MOST_PASSES):
         tallies = Tallies()
         _write(path, grid.stream.batches(table, tallies))
-        if not tallies.begin_again and not _retype(table, tallies):
+        if not tallies.begin_again and not _retype(table, tallies, fixed):
+            if not path.exists():
+                raise SheetError("the rows that detection took for a table are blank", where=grid.member)
             _settle(table, tallies)
             return path
     raise SheetError(
@@ -72,11 +75,11 @@ def keep_table(folder: Path, grid: Grid, table: TableFinding) -> Path:
     )
 
 
-def _retype(table: TableFinding, tallies: Tallies) -> bool:
+def _retype(table: TableFinding, tallies: Tallies, fixed: Collection[str]) -> bool:
     """Give the columns the types that the whole body asks for; whether any changed."""
     changed = False
     for column in table.columns:
-        verdict = tallies.verdict(column)
+        verdict = column.type if column.column in fixed else tallies.verdict(column)
         if verdict != column.type:
             table.evidence.append(f"column {column.column} is {verdict}: rows beyond the sample are not {column.type}")
             column.type, changed = verdict, True
@@ -96,18 +99,21 @@ def _settle(table: TableFinding, tallies: Tallies) -> None:
 
 
 def _write(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> None:
-    """Write batches as an Arrow IPC file (lz4), whole or not at all; an empty stream needs its ``schema``."""
+    """Write batches as an Arrow IPC file (lz4) of no lasting name; an empty stream needs its ``schema``.
+
+    Not flushed to disk: it is a cache, and one that a power cut broke is read again from the download.
+    """
     import pyarrow as pa
 
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with replacing(path) as temporary:
-        writer = pa.ipc.new_file(str(temporary), schema, options=options) if schema is not None else None
-        for batch in batches:
-            if writer is None:
-                writer = pa.ipc.new_file(str(temporary), batch.schema, options=options)
-            writer.write_batch(batch)
-        if writer is not None:
-            writer.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = pa.ipc.new_file(str(path), schema, options=options) if schema is not None else None
+    for batch in batches:
+        if writer is None:
+            writer = pa.ipc.new_file(str(path), batch.schema, options=options)
+        writer.write_batch(batch)
+    if writer is not None:
+        writer.close()
 
 
 def open_table(
@@ -121,10 +127,11 @@ def open_table(
     import pyarrow as pa
 
     path = cache_path(paths, unit, entry)
-    if not path.is_file():
+    try:
+        source = pa.memory_map(str(path))
+        reader = pa.ipc.open_file(source)
+    except (FileNotFoundError, pa.ArrowInvalid):
         return _read_again(paths, unit, entry, settings)
-    source = pa.memory_map(str(path))
-    reader = pa.ipc.open_file(source)
     names = _wanted(reader.schema.names, entry)
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ STREAMED = 50 << 20
 
 
 def open_book(
-    path: Path, filename: str, *, max_unpacked_bytes: int = UNPACKED_LIMIT, streamed: int = STREAMED
+    path: Path, filename: str, *, max_unpacked_bytes: int = UNPACKED_LIMIT, streamed: int | None = None
 ) -> Iterator[Grid]:
     """Every sheet of a data file, in order: workbooks, CSV and TSV files, and archives of them.
 
@@ -33,9 +33,10 @@ def open_book(
             yield from read_blob(blob, content, streamed)
 
 
-def read_blob(blob: Blob, content: Format, streamed: int = STREAMED, sheet: str | None = None) -> Iterator[Grid]:
+def read_blob(blob: Blob, content: Format, streamed: int | None = None, sheet: str | None = None) -> Iterator[Grid]:
     """The sheets of one file that is no archive; with ``sheet``, of a workbook the one of that name alone."""
     if content == "csv":
+        streamed = STREAMED if streamed is None else streamed
         with blob.opener() as stream:
             data = read_up_to(stream, streamed + 1)
         if len(data) <= streamed:
