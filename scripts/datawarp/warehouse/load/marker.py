@@ -64,7 +64,12 @@ class LoadedMarker:
 
 
 def write_marker(path: Path, marker: LoadedMarker) -> None:
-    """Write ``.loaded``; called after the commit, so that it never promises what is not there."""
+    """Write ``.loaded``; called after the commit, so that it never promises what is not there.
+
+    A load that was killed while writing its marker leaves a temporary file, which goes now.
+    """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
     write_json(path, marker.document())
 
 
