@@ -19,10 +19,12 @@ FIRST = "the first release of this publication"
 
 @dataclass
 class Derived:
-    """An enriched manifest; ``doubts`` are its tables that perhaps continue a source; ``news`` is what changed."""
+    """An enriched manifest; ``doubts`` are tables that perhaps continue a source, ``fresh`` sources that no
+    reference describes, ``news`` what changed."""
 
     manifest: Manifest
     doubts: list[tuple[str, Match]] = field(default_factory=list)
+    fresh: list[Source] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
 
 
@@ -100,7 +102,8 @@ def derive(
             decisions.apply(source)
     head = draft.manifest.model_copy(deep=True, update={"state": "enriched"})
     doubts = [(f.code, f.match) for _, f in sorted(settled.items()) if f.match.verdict == "doubt"]
-    return Derived(Manifest(manifest=head, sources=sources), doubts, news)
+    fresh = [s for s in sources if s.enabled and s.enrichment and s.enrichment.method == "rules"]
+    return Derived(Manifest(manifest=head, sources=sources), doubts, fresh, news)
 
 
 def _decided(

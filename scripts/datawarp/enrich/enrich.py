@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from datawarp.enrich.calls import Discussion, write_calls
+from datawarp.enrich.decisions import Decisions
 from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
 from datawarp.enrich.order import RunPlan, current, read_plan, release_periods, wait_for_earlier
@@ -16,6 +19,9 @@ from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 
+if TYPE_CHECKING:
+    from datawarp.enrich.layers import Layers
+
 # What the warehouse knows of a publication's sources, as manifests, newest first.
 Warehouse = Callable[[str], Iterable[Manifest]]
 
@@ -27,11 +33,12 @@ def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | 
     an earlier release of the same run never gets drafted, or when the unit is held back for review.
     """
     plan = read_plan(paths)
-    history = _History(unit, paths, plan)
+    history = _History(unit, paths, plan, _layers(paths, settings, plan))
     wait_for_earlier(unit, history.earlier, paths, plan, settings.enrichment.patience)
     draft = read_manifest(paths.pending_manifest(unit.name))
-    derived = history.derived(unit, draft, history.stages(warehouse))
-    review = _review(unit, paths, derived)
+    derived, discussion = history.derived(unit, draft, history.stages(warehouse))
+    review = _review(unit, paths, derived, discussion)
+    write_calls(paths, unit.name, discussion.calls)
     write_review(paths.review(unit.name), review)
     waiting = review.open("match")
     if waiting and unit.settings.review == "hold":
@@ -44,13 +51,22 @@ def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | 
     return derived.manifest
 
 
-def _review(unit: Unit, paths: Paths, derived: Derived) -> Review:
+def _layers(paths: Paths, settings: Settings, plan: RunPlan | None) -> Layers | None:
+    """The configured models; ``None`` without any, which saves their imports."""
+    if all(layer.kind == "rules" for layer in settings.enrichment.layers):
+        return None
+    from datawarp.enrich.layers import Layers
+
+    return Layers(settings.enrichment, paths.private / "enrichment", plan.run if plan else "none")
+
+
+def _review(unit: Unit, paths: Paths, derived: Derived, discussion: Discussion) -> Review:
     fresh = Review(
         unit=unit.name,
         publication=unit.publication,
         period=unit.period,
         news=derived.news,
-        items=match_items(derived.doubts),
+        items=[*match_items(derived.doubts), *discussion.items],
     )
     return renewed(read_review(paths.review(unit.name)), fresh)
 
@@ -58,8 +74,8 @@ def _review(unit: Unit, paths: Paths, derived: Derived) -> Review:
 class _History:
     """The releases of a publication around one unit, as this run leaves them; read no further than needed."""
 
-    def __init__(self, unit: Unit, paths: Paths, plan: RunPlan | None) -> None:
-        self._unit, self._paths, self._plan = unit, paths, plan
+    def __init__(self, unit: Unit, paths: Paths, plan: RunPlan | None, layers: Layers | None) -> None:
+        self._unit, self._paths, self._plan, self._layers = unit, paths, plan, layers
         periods = release_periods(unit.publication, paths, plan)
         order = sorted(periods, key=lambda name: periods[name].order)
         self.earlier = [n for n in order if periods[n].order < unit.when.order]
@@ -90,11 +106,21 @@ class _History:
         elif warehouse is not None and not seen:
             yield gather(warehouse(self._unit.publication))
 
-    def derived(self, unit: Unit, draft: Manifest, stages: Iterable[Reference]) -> Derived:
-        """``draft`` enriched, with what persons decided about it."""
+    def derived(self, unit: Unit, draft: Manifest, stages: Iterable[Reference]) -> tuple[Derived, Discussion]:
+        """``draft`` enriched, with what the models say of its new sources and what persons decided about it.
+
+        Answers are kept by what was asked, so that a later release of the same run, which has to know
+        what this one will be, hears the same.
+        """
         review = read_review(self._paths.review(unit.name))
-        decisions = review.decisions() if review else None
-        return derive(draft, stages, unit.settings.name, load_dictionary(), decisions)
+        decisions = review.decisions() if review else Decisions()
+        derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions)
+        if self._layers is None:
+            return derived, Discussion()
+        discussion = self._layers.discuss(derived.fresh, unit.settings.name)
+        for source in derived.fresh:
+            decisions.apply(source)
+        return derived, discussion
 
     def _enriched(self, name: str) -> Manifest | None:
         """An earlier release as this run leaves it; ``None`` when it has no draft or is held back."""
@@ -119,8 +145,8 @@ class _History:
         if not pending.exists():
             return None
         unit = self._unit.model_copy(update={"period": split_unit_name(name)[1]})
-        derived = self.derived(unit, read_manifest(pending), self._stages(place, None))
-        if unit.settings.review == "hold" and _review(unit, self._paths, derived).open("match"):
+        derived, discussion = self.derived(unit, read_manifest(pending), self._stages(place, None))
+        if unit.settings.review == "hold" and _review(unit, self._paths, derived, discussion).open("match"):
             return None
         return derived.manifest
 

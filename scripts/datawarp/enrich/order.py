@@ -36,6 +36,7 @@ class Clock:
 class RunPlan:
     """What the running workflow does to each unit: ``units`` maps names to the rules that will run."""
 
+    run: str
     started: float
     pid: int
     host: str
@@ -61,6 +62,7 @@ def read_plan(paths: Paths) -> RunPlan | None:
         record: dict[str, Any] = read_json(paths.run_record)
         stages = record.get("stages") or dict.fromkeys(record["units"])
         return RunPlan(
+            str(record["run"]),
             float(record["started"]),
             int(record["pid"]),
             str(record["host"]),
