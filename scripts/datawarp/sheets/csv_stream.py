@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 HEAD_ROWS, TAIL_ROWS = 2000, 400
 TAIL_BYTES = 1 << 20
 BLOCK = 1 << 20
+SURVEY_BLOCK = 2 << 20
 ARROW_BLOCK = 4 << 20
 CHUNK_ROWS = 32_768
 _BLANK_LINE = re.compile(rb"\n\r?(?=\n)")
@@ -42,7 +43,6 @@ class Survey:
     size: int = 0
     lines: int = 0
     utf8: bool = True
-    quotes: bool = False
     broken_lines: bool = False
     blank_lines: list[int] = field(default_factory=list)
     ends_in_newline: bool = True
@@ -232,32 +232,31 @@ def _survey(blob: Blob) -> Survey:
     survey = Survey()
     decoder = codecs.getincrementaldecoder("utf-8")()
     others = bytes(b for b in range(256) if b not in b'"\n')
-    ends, inside, tail = b"\n", False, b""
+    ends, inside, kept = b"\n", False, [b"", b""]
     with blob.opener() as stream:
-        while block := read_up_to(stream, BLOCK):
-            survey.size += len(block)
+        while block := read_up_to(stream, SURVEY_BLOCK):
             survey.lines += block.count(b"\n")
             if survey.utf8 and not (block.isascii() and not decoder.getstate()[0]):
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
                     survey.utf8 = False
-            if b'"' in block:
-                survey.quotes = True
+            if not survey.broken_lines and (inside or b'"' in block):
                 marks = block.translate(None, others).replace(b'""', b"")
                 if inside or b'"' in marks:
                     for part in marks.split(b'"')[:-1]:
                         survey.broken_lines |= inside and b"\n" in part
                         inside = not inside
                     survey.broken_lines |= inside and marks.endswith(b"\n")
-            joined = ends + block
-            if len(survey.blank_lines) < 2 * TAIL_ROWS and (b"\n\n" in joined or b"\n\r\n" in joined):
-                begins = survey.size - len(joined)
-                survey.blank_lines.extend(begins + m.start() for m in _BLANK_LINE.finditer(joined))
-            ends = joined[-2:]
-            tail = (tail + block)[-TAIL_BYTES:]
+            edge = ends + block[:2]
+            for text, begins in ((edge, survey.size - len(ends)), (block, survey.size)):
+                if len(survey.blank_lines) < 2 * TAIL_ROWS and (b"\n\n" in text or b"\n\r\n" in text):
+                    survey.blank_lines.extend(begins + m.start() for m in _BLANK_LINE.finditer(text))
+            ends = (ends + block[-2:])[-2:]
+            survey.size += len(block)
+            kept = [kept[1], block]
     survey.ends_in_newline = ends.endswith(b"\n")
-    survey.tail = tail
+    survey.tail = b"".join(kept)[-TAIL_BYTES:]
     return survey
 
 
