@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from datawarp.errors import LifecycleError
+from datawarp.lifecycle import targets
 from datawarp.lifecycle.bucket import Bucket
+from datawarp.registry.paths import Paths
 
 from .conftest import Installation, S3Server
 
@@ -45,8 +48,7 @@ def test_old_releases_go_to_the_bucket_and_come_back(
     done = snakemake(made, "sync", "--config", f"to={bucket.location}", "delete_local=true", server=s3_server)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(made.paths.archive.rglob("*.parquet"))
-    done = snakemake(made, "all")
-    assert "Nothing to be done" in done.stdout + done.stderr
+    assert made.pending() == []
     units = [unit.name for unit in made.registry.units() if made.paths.archived_record(unit.name).exists()]
     done = snakemake(
         made, *(f"restore_{unit}" for unit in units), "--config", f"from={bucket.location}", server=s3_server
@@ -73,18 +75,26 @@ def test_the_other_commands(installation: Installation) -> None:
     assert "no orphans" in done.stdout
 
 
+def test_a_command_that_cannot_be_carried_out_says_why_and_fails(installation: Installation) -> None:
+    done = snakemake(installation, "archive")
+    assert done.returncode != 0
+    assert "nothing says what is old" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("config", "told"),
     [
-        (("archive",), "nothing says what is old"),
-        (("sync", "--config", "to=bucket"), "is not a bucket"),
-        (("restore_beds_q7-2526",), "there is no unit 'beds_q7-2526'"),
+        ({"to": "bucket"}, "is not a bucket"),
+        ({"to": "s3://bucket"}, "not in the environment"),
+        ({}, "no bucket is named"),
+        ({"to": "s3://bucket", "verify": "perhaps"}, "verify"),
     ],
 )
-def test_a_command_that_cannot_be_carried_out_says_why_and_fails(
-    installation: Installation, s3_server: S3Server, words: tuple[str, ...], told: str
+def test_what_sync_needs_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, str], told: str
 ) -> None:
-    done = snakemake(installation, *words, server=s3_server)
-    assert done.returncode != 0
-    assert told in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    for name in ("R2_ACCOUNT_ID", "R2_ENDPOINT", "R2_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(LifecycleError, match=told):
+        targets.sync(Paths(tmp_path), config, str(tmp_path))

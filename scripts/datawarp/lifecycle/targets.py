@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from datawarp.errors import DatawarpError, LifecycleError
-from datawarp.lifecycle.bucket import Bucket, credentials_from, open_bucket
+from datawarp.lifecycle.bucket import Bucket, credentials_from, open_bucket, parse_location
 from datawarp.lifecycle.retention import RetentionPolicy, parse_span, read_policy
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
@@ -253,6 +253,7 @@ def require_bucket(
             "no bucket is named",
             hint=f"say --config {option}=s3://bucket/prefix, or write bucket.location into {POLICY}",
         )
+    parse_location(where)
     return open_bucket(where, credentials_from(environment))
 
 
