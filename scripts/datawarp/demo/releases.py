@@ -129,7 +129,8 @@ def _planned_care(month: Month) -> DemoRelease:
 
 def _pathways(month: Month, provider: Provider, pathway: str) -> tuple[int, int]:
     """Patients waiting, and those of them within 18 weeks."""
-    size = count(2, 1800, provider.code, pathway)
+    is_small = chance("small", provider.code, pathway) < 0.15
+    size = count(2, 8, provider.code, pathway) if is_small else count(90, 1800, provider.code, pathway)
     waiting = max(1, round(size * (0.9 + 0.2 * chance(provider.code, pathway, month.code))))
     return waiting, round(waiting * (0.5 + 0.4 * chance("within", provider.code, pathway, month.code)))
 

@@ -24,7 +24,7 @@ from datawarp.publish.metadata import write_metadata
 from datawarp.publish.parquet import file_checksums, write_parquet
 from datawarp.publish.partition import OutOfOrder, Partition, Rows, partitions
 from datawarp.publish.receipts import Exported, read_receipt, update_receipt, write_receipt
-from datawarp.publish.schema import DatabaseColumn, arrow_schema, in_order, table_columns
+from datawarp.publish.schema import DatabaseColumn, arrow_schema, in_order, pandas_metadata, table_columns
 from datawarp.publish.versions import keep_version, retire
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
@@ -125,7 +125,10 @@ def _write(source: _Source, partition: Partition, columns: Sequence[DatabaseColu
     """Write and verify one partition's file, and put it in place of the one before."""
     path = source.path(partition)
     rows = Rows(source.connection, partition, columns)
-    described = {"datawarp": json.dumps({"source": source.code, "unit": partition.unit, "period": partition.period})}
+    described = {
+        "datawarp": json.dumps({"source": source.code, "unit": partition.unit, "period": partition.period}),
+        "pandas": pandas_metadata(rows.schema),
+    }
     with replacing(path) as temporary:
         _settle(source.connection)
         try:
@@ -134,7 +137,7 @@ def _write(source: _Source, partition: Partition, columns: Sequence[DatabaseColu
             source.connection.rollback()
             _settle(source.connection)
             write_parquet(temporary, rows.batches(sort=True), rows.schema, described)
-        count = _verify(temporary, rows, partition)
+        count = verify(temporary, rows, partition)
         digest = sha256_file(temporary)
         if path.is_file():
             if sha256_file(path) == digest:
@@ -162,8 +165,11 @@ def _settle(connection: Connection) -> None:
         )
 
 
-def _verify(path: Path, rows: Rows, partition: Partition) -> int:
-    """Compare the file on disk with the database by counts and checksums; gives the number of rows."""
+def verify(path: Path, rows: Rows, partition: Partition) -> int:
+    """Compare the file on disk with the database by counts and checksums; gives the number of rows.
+
+    Raises :class:`PublishError` naming what differs.
+    """
     names = [
         name for name in rows.schema.names if name not in {"_period", "_period_start", "_period_end", "_source_file"}
     ]

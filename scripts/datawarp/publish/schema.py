@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,3 +87,25 @@ def in_order(columns: Iterable[DatabaseColumn], seen: Sequence[Sequence[str]]) -
 def arrow_schema(columns: Sequence[DatabaseColumn]) -> pa.Schema:
     """The Parquet schema of a table with ``columns``."""
     return pa.schema([pa.field(c.name, c.arrow) for c in columns] + list(LINEAGE))
+
+
+_PANDAS_TYPES = {"int64": "Int64", "int32": "Int32", "bool": "boolean"}
+
+
+def pandas_metadata(schema: pa.Schema) -> str:
+    """What pandas reads to give whole numbers and booleans their nullable types.
+
+    Without it a column with nulls would come back as doubles, and large whole numbers rounded.
+    """
+    columns = [
+        {
+            "name": field.name,
+            "field_name": field.name,
+            "pandas_type": str(field.type),
+            "numpy_type": _PANDAS_TYPES[str(field.type)],
+            "metadata": None,
+        }
+        for field in schema
+        if str(field.type) in _PANDAS_TYPES
+    ]
+    return json.dumps({"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"})
