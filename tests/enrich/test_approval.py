@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 import yaml
 from made_releases import draft_real, unit
+from model_server import ModelServer
 
 from datawarp.enrich.enrich import enrich
 from datawarp.errors import EnrichError, LifecycleError
@@ -97,6 +98,8 @@ def test_approval_brings_rows_history_and_parquet_together(
     assert query(database_url, f"SELECT to_regclass('staging.tbl_{SPLIT}')") == [(None,)]
     history = "SELECT count(*) FROM datawarp.tbl_load_history WHERE unit = 'waits_feb25' AND outcome = 'loaded'"
     assert query(database_url, history) == [(2,)]
+    items = "SELECT kind, state, decided_by, note FROM datawarp.tbl_review_items WHERE unit = 'waits_feb25'"
+    assert query(database_url, items) == [("match", "approved", "statistician", "same return, new name")]
     assert not paths.parquet_source(SPLIT).exists()
     assert len(list(paths.parquet_source(OLD).rglob("*.parquet"))) == 3
     assert (paths.reference_manifests / "waits_feb25.enriched.yaml").exists()
@@ -169,3 +172,29 @@ def test_hold_keeps_the_unit_back_until_a_person_has_spoken(tmp_path: Path, monk
     assert not paths.enriched_manifest("waits_feb25").exists()
     approve(held, paths, Settings(), find)
     assert [s.code for s in read_manifest(paths.enriched_manifest("waits_feb25")).enabled] == [OLD]
+
+
+def test_calls_and_questions_come_into_the_registry_once(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    paths = Paths(tmp_path / "run")
+    (tmp_path / "jan25").mkdir()
+    (tmp_path / "jan25" / "Trust waiting.csv").write_text(csv(20, 100))
+    draft_real(tmp_path / "jan25", "waits", "jan25", paths)
+    with ModelServer().running() as server:
+        layers = [{"name": "model", "base_url": server.base_url, "model": "m", "price_input": 1, "price_output": 2}]
+        settings = Settings.model_validate({"enrichment": {"layers": layers}})
+        enrich(unit("waits", "jan25"), paths, settings)
+        for _ in range(2):
+            load(unit("waits", "jan25"), paths, settings)
+    fields = "source_code, layer, outcome, prompt_tokens, cost::float, answer ->> 'granularity'"
+    runs = f"SELECT {fields} FROM datawarp.tbl_enrichment_runs"
+    assert query(database_url, runs) == [(OLD, "model", "answered", 400, 0.0006, "provider by month")]
+    questions = "SELECT count(*), min(state) FROM datawarp.tbl_review_items WHERE kind LIKE 'meaning of %'"
+    asked = len(yaml.safe_load(paths.review("waits_jan25").read_text())["items"])
+    assert query(database_url, questions) == [(asked, "open")]
+    described = (
+        "SELECT count(*) FROM datawarp.tbl_column_metadata WHERE description IS NOT NULL AND semantic_name IS NOT NULL"
+    )
+    assert query(database_url, described)[0][0] == 4

@@ -12,6 +12,8 @@ from datawarp.enrich.review import ReviewItem
 from datawarp.files import read_json, write_json
 from datawarp.registry.paths import Paths
 
+_MOST_CALLS = 1000  # kept for a unit; the database keeps them all
+
 
 @dataclass
 class Call:
@@ -49,18 +51,18 @@ class Discussion:
 
 
 def calls_path(paths: Paths, unit: str) -> Path:
-    """Where the calls of ``unit`` wait for the database."""
+    """Where the calls of ``unit`` are kept for its load."""
     return paths.private / "enrichment" / "calls" / f"{unit}.json"
 
 
 def write_calls(paths: Paths, unit: str, calls: Sequence[Call]) -> None:
-    """Add ``calls`` to those that wait; nothing is written when there are none."""
+    """Add ``calls`` to those of earlier runs; nothing is written when there are none."""
     if calls:
-        write_json(calls_path(paths, unit), [*read_calls(paths, unit), *(c.record() for c in calls)])
+        write_json(calls_path(paths, unit), [*read_calls(paths, unit), *(c.record() for c in calls)][-_MOST_CALLS:])
 
 
 def read_calls(paths: Paths, unit: str) -> list[dict[str, Any]]:
-    """The calls of ``unit`` that wait, oldest first."""
+    """The calls of ``unit``, oldest first."""
     try:
         calls = read_json(calls_path(paths, unit))
     except (FileNotFoundError, ValueError):

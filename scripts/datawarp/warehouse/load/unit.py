@@ -33,6 +33,7 @@ from datawarp.warehouse.load.drift import DriftEvent, compare
 from datawarp.warehouse.load.evolve import Evolution
 from datawarp.warehouse.load.locks import lock_tables, lock_unit
 from datawarp.warehouse.load.marker import LoadedFile, LoadedMarker, LoadedSource, write_marker
+from datawarp.warehouse.load.meaning import record_calls, record_review
 from datawarp.warehouse.load.plan import IncomingColumn, SourceLoad, Table, UnitLoad, plan
 from datawarp.warehouse.load.problems import is_passing, told
 from datawarp.warehouse.load.resemblance import likeness_of_values, snapshot
@@ -126,6 +127,8 @@ class Transaction:
             for code in sorted(set(before) - set(written)):
                 self._remove_source(cursor, load, code, before[code], load_id)
             record.forget_mappings(cursor, self._unit, [t.entry.id for s in sources for t in s.tables])
+            record_calls(cursor, self._unit, self._paths)
+            record_review(cursor, self._unit, self._paths)
             identity = database_identity(self._connection)
         return LoadedMarker(
             unit=self._unit.name,
