@@ -12,11 +12,12 @@ from datawarp.errors import LifecycleError, RegistryError
 from datawarp.lifecycle.archive import archive, gone_by_rule
 from datawarp.lifecycle.backup import backup
 from datawarp.lifecycle.bucket import Bucket
-from datawarp.lifecycle.restore import RestoreReport, restore
+from datawarp.lifecycle.restore import RestoreReport, restore, restore_all
 from datawarp.lifecycle.restore_backup import fetch_backup, restore_backup
 from datawarp.lifecycle.retention import Generations, RetentionPolicy, RetentionRule
 from datawarp.lifecycle.sync import sync
 from datawarp.lifecycle.targets import restored_units
+from datawarp.publish.catalogue import catalogue
 
 from .conftest import Installation
 
@@ -80,10 +81,13 @@ def test_damaged_and_missing_files_come_back_and_whole_ones_stay(installation: I
 
 
 def test_a_lost_disk_is_made_good_by_the_documented_steps(installation: Installation, bucket: Bucket) -> None:
-    """The bucket and the registry are all that is left: the backup, then each unit, and nothing is pending."""
+    """The bucket and the registry are all that is left: the backup, then everything, and nothing is pending."""
     made = installation
-    before = {"files": made.files(), "beds": made.rows(made.beds), "staff": made.rows(made.staff)}
     address = os.environ["DATABASE_URL"]
+    put_away(made)
+    bring_back(made, "beds_q2-2526", None)
+    catalogue(made.paths, made.settings, made.registry)
+    before = {"files": made.files(), "beds": made.rows(made.beds), "staff": made.rows(made.staff)}
     backup(made.paths, address, clock, Generations())
     sync(made.paths, bucket, clock)
     for folder in ("manifests", "output", "downloads", "archive", ".sync", ".datawarp"):
@@ -92,15 +96,32 @@ def test_a_lost_disk_is_made_good_by_the_documented_steps(installation: Installa
     made.query("DROP SCHEMA datawarp CASCADE")
 
     restore_backup(made.paths, address, clock, fetch_backup(made.paths, bucket, None))
-    for unit in made.registry.units():
-        assert bring_back(made, unit.name, bucket).rows == "there"
+    connection = made.connect()
+    units = [unit.name for unit in made.registry.units()]
+    report = restore_all(made.paths, units, bucket, connection, made.load, clock)
+    connection.close()
 
-    after = made.files()
-    lost = {"output/catalog.parquet", "output/datapackage.json", "downloads/index.json"}
-    assert {k for k in before["files"] if k not in after} <= lost | {k for k in before["files"] if "metadata" in k}
-    assert all(before["files"][k] == v for k, v in after.items() if k in before["files"])
+    assert (report.archived, report.failed, report.absent) == (["beds_q1-2526"], {}, [])
+    assert {r.rows for r in report.restored.values()} == {"there"}
     assert (made.rows(made.beds), made.rows(made.staff)) == (before["beds"], before["staff"])
     assert made.pending() == []
+    absent = before["files"].keys() - made.files().keys()
+    assert {path.split("/")[0] for path in absent} == {"downloads"}, "the bytes of the archived unit alone"
+    assert bring_back(made, "beds_q1-2526", bucket).rows == "put back"
+    assert {k: v for k, v in made.files().items() if k in before["files"]} == {
+        k: v for k, v in before["files"].items() if not k.startswith("manifests/archived/")
+    }
+
+
+def test_a_unit_in_use_again_is_not_taken_for_archived(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    put_away(made)
+    sync(made.paths, bucket, clock)
+    records = [o.key for o in bucket.objects("manifests/current/archived/")]
+    bring_back(made, "beds_q1-2526", None)
+    sync(made.paths, bucket, clock)
+    assert len(records) == 2
+    assert [o.key for o in bucket.objects("manifests/current/archived/")] == records[1:]
 
 
 def test_an_archived_unit_is_found_in_the_bucket_by_its_record_alone(
@@ -143,7 +164,15 @@ def test_a_rule_sends_old_files_to_the_bucket_and_off_the_disk(installation: Ins
 
 def test_the_words_of_a_command_line_that_ask_for_a_restore(installation: Installation) -> None:
     made = installation
-    words = ["--cores", "2", "restore_beds_q1-2526", "restore_backup", "refresh_beds_q2-2526", "restored"]
+    words = [
+        "--cores",
+        "2",
+        "restore_beds_q1-2526",
+        "restore_backup",
+        "restore_all",
+        "refresh_beds_q2-2526",
+        "restored",
+    ]
     assert restored_units(words, made.paths, made.registry) == ["beds_q1-2526"]
     with pytest.raises(RegistryError, match="no unit"):
         restored_units(["restore_beds_q9-2526"], made.paths, made.registry)

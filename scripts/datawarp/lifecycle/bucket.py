@@ -203,6 +203,13 @@ class Bucket:
                 )
         return digest.hexdigest()
 
+    def remove(self, key: str) -> None:
+        """Delete one object; raises :class:`LifecycleError`."""
+        try:
+            self.client.delete_object(Bucket=self.name, Key=self.full_key(key))
+        except Exception as problem:
+            raise bucket_error(problem, f"{self.location}/{key}") from problem
+
     def read(self, key: str) -> bytes | None:
         """The bytes of a small object, or None where there is none; raises :class:`LifecycleError`."""
         try:

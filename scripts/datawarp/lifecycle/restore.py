@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from datawarp.errors import LifecycleError
+from datawarp.errors import DatawarpError, LifecycleError
 from datawarp.files import sha256_bytes, sha256_file, write_bytes
 from datawarp.lifecycle.archive import ArchivedUnit, read_record
 from datawarp.lifecycle.bucket import Bucket
 from datawarp.lifecycle.entries import KeptFile, index_path, keep, plan, put_back, remove_empty_folders
-from datawarp.lifecycle.inventory import key_of
+from datawarp.lifecycle.inventory import key_of, path_of
 from datawarp.lifecycle.rows import Standing, can_put_back, standing
 from datawarp.lifecycle.rows import put_back as put_back_rows
 from datawarp.registry.paths import Paths
@@ -88,6 +89,64 @@ def restore(
         index_path(paths, record.entry).unlink(missing_ok=True)
         for folder in [index_path(paths, record.entry), *(paths.archive / f.kept for f in record.entry.files)]:
             remove_empty_folders(paths.archive, folder.parent)
+    return report
+
+
+@dataclass
+class RestoreAllReport:
+    """What came back of a whole installation: by unit, those that stay archived, and those that failed, with why."""
+
+    restored: dict[str, RestoreReport] = field(default_factory=dict)
+    archived: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The report for the terminal."""
+        lines = [
+            f"{len(self.restored)} units restored, {len(self.archived)} stay archived, {len(self.absent)} are not in "
+            f"the bucket, {len(self.failed)} failed"
+        ]
+        lines += [report.text() for report in self.restored.values()]
+        lines += [f"{unit}: not in the bucket; `snakemake all` builds it" for unit in self.absent]
+        lines += [f"{unit}: failed: {why}" for unit, why in self.failed.items()]
+        return "\n".join(lines)
+
+
+def restore_all(
+    paths: Paths,
+    units: Iterable[str],
+    bucket: Bucket,
+    connection: Connection,
+    load: Callable[[str], None],
+    clock: Callable[[], datetime],
+) -> RestoreAllReport:
+    """Bring back all that the bucket has of ``units`` and this disk lacks; archived units stay archived.
+
+    ``load`` loads a unit by its name. A unit's error is told in the report while the others go on.
+    """
+    report = RestoreAllReport()
+    keys = {
+        o.key
+        for under in ("manifests/current/archived/", "parquet/current/", "downloads/index.json")
+        for o in bucket.objects(under)
+    }
+    for key in sorted(k for k in keys if not k.startswith(("parquet/current/receipts/", "parquet/current/parquet/"))):
+        target = paths.root / path_of(key)
+        unit = target.stem
+        in_use = key.startswith("manifests/current/archived/") and paths.export_receipt(unit).exists()
+        if not target.exists() and not in_use:
+            bucket.fetch(key, target, None)
+    for unit in units:
+        if paths.archived_record(unit).exists():
+            report.archived.append(unit)
+        elif key_of(paths.relative(paths.export_receipt(unit))) not in keys:
+            report.absent.append(unit)
+        else:
+            try:
+                report.restored[unit] = restore(paths, unit, bucket, connection, partial(load, unit), clock)
+            except DatawarpError as problem:
+                report.failed[unit] = str(problem)
     return report
 
 

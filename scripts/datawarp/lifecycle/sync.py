@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -29,6 +30,7 @@ WORKERS = 8
 PART_BYTES = 32 << 20
 SAVE_EVERY_SECONDS = 10.0
 GIVE_UP_AFTER = 20
+RECORDS = "manifests/current/archived/"
 
 Item = TypeVar("Item")
 
@@ -158,6 +160,7 @@ def sync(
     files, report.failed = inventory(paths)
     work = _Work(paths, bucket, clock, state, remote, report)
     try:
+        _withdraw_records(paths, bucket, state, remote, {f.key for f in files})
         _in_parallel(files, work.bring, workers, report)
         if may_go is not None:
             _in_parallel([f for f in files if f.removable and may_go(f.key)], work.let_go, workers, report)
@@ -166,6 +169,20 @@ def sync(
     if transition is not None:
         report.transition = bucket.move_to_class_after(transition.after_days, transition.storage_class)
     return report
+
+
+def _withdraw_records(
+    paths: Paths, bucket: Bucket, state: State, remote: Mapping[str, RemoteObject], local: AbstractSet[str]
+) -> None:
+    """Take archive records of units that are in use again out of the bucket; their files stay there.
+
+    A record says where a unit's newest state is: left behind, it would make a later restore take the
+    unit for archived.
+    """
+    for key in sorted(k for k in remote if k.startswith(RECORDS) and k not in local):
+        if paths.export_receipt(Path(key).stem).exists():
+            bucket.remove(key)
+            state.objects.pop(key, None)
 
 
 @dataclass

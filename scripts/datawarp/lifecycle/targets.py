@@ -27,6 +27,7 @@ from datawarp.registry.settings import Settings
 
 logger = logging.getLogger("datawarp")
 POLICY = "config/retention.yaml"
+COMMANDS = frozenset({"restore_backup", "restore_all"})
 
 
 class Options(BaseModel):
@@ -203,6 +204,31 @@ def restore(
     _catalogue(paths, settings, registry)
 
 
+def restore_all(paths: Paths, settings: Settings, registry: Registry, config: Mapping[str, Any], project: str) -> None:
+    """`snakemake restore_all`: everything that the bucket has of the registry's units and this disk lacks."""
+    from datawarp.lifecycle import restore as work
+    from datawarp.warehouse.connection import connect
+
+    options, policy = read_options(RestoreOptions, config), find_policy(paths, project)
+    bucket = require_bucket(options.source, policy, "from")
+
+    def load(unit: str) -> None:
+        from datawarp.warehouse.load import load as load_unit
+
+        load_unit(registry.unit(unit), paths, settings)
+
+    with closing(connect(paths, settings)) as connection:
+        report = work.restore_all(paths, [u.name for u in registry.units()], bucket, connection, load, now)
+    _catalogue(paths, settings, registry)
+    tell(report)
+    if report.failed:
+        raise LifecycleError(
+            f"{len(report.failed)} units could not be restored: {', '.join(report.failed)}",
+            where=bucket.location,
+            hint="each has its reason above; the others are back",
+        )
+
+
 def adopt(paths: Paths, settings: Settings, registry: Registry) -> None:
     """`snakemake adopt`: an existing installation taken over."""
     from datawarp.lifecycle import adopt as work
@@ -223,7 +249,7 @@ def restored_units(arguments: Sequence[str], paths: Paths, registry: Registry) -
         match = re.fullmatch(r"restore_([a-z][a-z0-9_]*_[a-z0-9-]+)", word)
         if match and paths.archived_record(match[1]).exists():
             found.append(match[1])
-        elif match:
+        elif match and word not in COMMANDS:
             found.append(registry.unit(match[1]).name)
     return found
 
