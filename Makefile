@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# An organisation's own certificates, which pip and browsers trust, are in the system's store.
+export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench
@@ -27,10 +29,10 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(VENV) was made with an older Python; remove it and try again: rm -r $(VENV)"; exit 1; }
 	@uv_pin=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock); \
-	if $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$uv_pin"; \
-	then $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$uv_pin" \
+		&& $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+	then :; else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
 		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
 	fi
 	@touch $@
