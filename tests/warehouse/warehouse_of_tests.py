@@ -99,7 +99,7 @@ class Warehouse:
         path = cache_path(self.paths, unit.name, entry)
         path.parent.mkdir(parents=True, exist_ok=True)
         with pa.ipc.new_file(str(path), table.schema) as writer:
-            writer.write_table(table, max_chunksize=1000)
+            writer.write_table(table, max_chunksize=max(1000, min(65_536, body // 8)))
         return entry
 
     def load(self, unit: Unit, **sources: Any) -> LoadedMarker:

@@ -224,8 +224,11 @@ def _home(state: Path, account: Account | None) -> Path:
 
     Parents' permissions are never touched: they are the person's.
     """
-    recorded = _read_record(state).get("home")
-    if recorded is not None:
+    record = _read_record(state)
+    recorded = record.get("home")
+    if recorded is not None and Path(recorded).is_dir() and not record.get("made"):
+        return Path(recorded)  # the process that was making it was cut off
+    if recorded is not None and record.get("made"):
         if not Path(recorded, "data", "PG_VERSION").exists() and Path(recorded) != state:
             raise WarehouseError(
                 f"the embedded database was kept in {recorded}, which is gone",
@@ -369,6 +372,8 @@ def _start(state: Path, settings: Mapping[str, str]) -> Server:
     data = home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(binaries, account, home, password)
+    record["made"] = True
+    write_json(state / "server.json", record)
     _check_version(binaries, account, data)
 
     pid = _postmaster(data)
