@@ -190,6 +190,7 @@ def test_a_file_that_differs_from_the_database_is_caught(warehouse: Warehouse) -
 
     from datawarp.publish.export import verify
     from datawarp.publish.partition import Rows, partitions
+    from datawarp.publish.profile import FileCounter
     from datawarp.publish.schema import table_columns
     from datawarp.warehouse.connection import connect
 
@@ -198,11 +199,11 @@ def test_a_file_that_differs_from_the_database_is_caught(warehouse: Warehouse) -
     with closing(connect(warehouse.paths, warehouse.settings)) as connection:
         (partition,) = partitions(connection, "adhd_waits")
         rows = Rows(connection, partition, table_columns(connection, partition.table))
-        assert verify(path, rows, partition) == 3
+        assert verify(path, rows, partition, FileCounter(rows.schema)) == 3
         connection.rollback()
         warehouse.query("UPDATE staging.tbl_adhd_waits SET region = 'Nroth' WHERE region = 'North'")
         with pytest.raises(PublishError, match="region: the 2 values differ"):
-            verify(path, rows, partition)
+            verify(path, rows, partition, FileCounter(rows.schema))
 
 
 def test_a_database_without_the_unit_is_named(warehouse: Warehouse) -> None:

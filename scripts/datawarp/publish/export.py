@@ -23,6 +23,7 @@ from datawarp.publish.checksum import differences
 from datawarp.publish.metadata import write_metadata
 from datawarp.publish.parquet import file_checksums, write_parquet
 from datawarp.publish.partition import OutOfOrder, Partition, Rows, partitions
+from datawarp.publish.profile import FileCounter, keep_profile
 from datawarp.publish.receipts import Exported, read_receipt, update_receipt, write_receipt
 from datawarp.publish.schema import DatabaseColumn, arrow_schema, in_order, pandas_metadata, table_columns
 from datawarp.publish.versions import keep_version, retire
@@ -137,7 +138,8 @@ def _write(source: _Source, partition: Partition, columns: Sequence[DatabaseColu
             source.connection.rollback()
             _settle(source.connection)
             write_parquet(temporary, rows.batches(sort=True), rows.schema, described)
-        count = verify(temporary, rows, partition)
+        counter = FileCounter(rows.schema)
+        count = verify(temporary, rows, partition, counter)
         digest = sha256_file(temporary)
         if path.is_file():
             if sha256_file(path) == digest:
@@ -145,6 +147,7 @@ def _write(source: _Source, partition: Partition, columns: Sequence[DatabaseColu
                 os.utime(temporary, ns=(before.st_atime_ns, before.st_mtime_ns))
             else:
                 keep_version(path, source.paths, source.settings.export.versions)
+    keep_profile(path, source.paths.profile(source.code, partition.unit), counter.profile())
     return Exported(
         code=source.code,
         table=partition.table,
@@ -165,17 +168,17 @@ def _settle(connection: Connection) -> None:
         )
 
 
-def verify(path: Path, rows: Rows, partition: Partition) -> int:
+def verify(path: Path, rows: Rows, partition: Partition, counter: FileCounter) -> int:
     """Compare the file on disk with the database by counts and checksums; gives the number of rows.
 
-    Raises :class:`PublishError` naming what differs.
+    ``counter`` counts what is read back, for the metadata page. Raises :class:`PublishError` naming what differs.
     """
     names = [
         name for name in rows.schema.names if name not in {"_period", "_period_start", "_period_end", "_source_file"}
     ]
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(rows.checksums)  # the server computes while the file is read
-        by_file, ours = file_checksums(path, names)
+        by_file, ours = file_checksums(path, names, counter.add)
         in_database, theirs = asked.result()
     count = sum(by_file.values())
     problems = differences(names, ours, theirs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,11 +86,17 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterato
         yield pa.Table.from_batches(waiting, schema).unify_dictionaries()
 
 
-def file_checksums(path: Path, columns: Sequence[str]) -> tuple[dict[str, int], list[Checksum]]:
-    """Rows by source file and the checksum of each of ``columns``, read back from the file on disk."""
+def file_checksums(
+    path: Path, columns: Sequence[str], also: Callable[[pa.Table], None]
+) -> tuple[dict[str, int], list[Checksum]]:
+    """Rows by source file and the checksum of each of ``columns``, read back from the file on disk.
+
+    ``also`` is given each row group on the way, so that a large file is read back once.
+    """
     sums = [Checksum() for _ in columns]
     by_file: dict[str, int] = {}
     for table in read_groups(path, [*columns, SOURCE_FILE]):
+        also(table)
         for total, name in zip(sums, columns, strict=True):
             for chunk in table[name].chunks:
                 total.add(arrow_checksum(chunk))

@@ -59,22 +59,37 @@ def file_profile(path: Path, cache: Path) -> FileProfile:
             return FileProfile(kept["rows"], columns)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         kept = None  # made by nobody yet, cut off, or of an older form: count again
-    profile = count_file(path)
-    write_json(cache, {"file": key, **asdict(profile)})
-    return profile
+    counts = FileCounter(pq.read_schema(path))
+    for table in read_groups(path, counts.names):
+        counts.add(table)
+    keep_profile(path, cache, counts.profile())
+    return counts.profile()
 
 
-def count_file(path: Path) -> FileProfile:
-    """Read ``path`` once and count."""
-    schema = pq.read_schema(path)
-    names = [name for name in schema.names if name not in LINEAGE.names]
-    counters = [_Counter(schema.field(name)) for name in names]
-    rows = 0
-    for table in read_groups(path, names):
-        rows += table.num_rows
-        for counter, column in zip(counters, table.columns, strict=True):
-            counter.add(column)
-    return FileProfile(rows, {name: counter.profile() for name, counter in zip(names, counters, strict=True)})
+def keep_profile(path: Path, cache: Path, profile: FileProfile) -> None:
+    """Write the profile of ``path`` to ``cache``."""
+    stamp = path.stat()
+    write_json(cache, {"file": [stamp.st_size, stamp.st_mtime_ns], **asdict(profile)})
+
+
+class FileCounter:
+    """Counts a file's columns apart from the lineage, row group by row group."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.names = [name for name in schema.names if name not in LINEAGE.names]
+        self._counters = [_Counter(schema.field(name)) for name in self.names]
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take in a row group that has all the columns, texts as dictionaries."""
+        self._rows += table.num_rows
+        for name, counter in zip(self.names, self._counters, strict=True):
+            counter.add(table[name])
+
+    def profile(self) -> FileProfile:
+        """What was counted so far."""
+        columns = {name: counter.profile() for name, counter in zip(self.names, self._counters, strict=True)}
+        return FileProfile(self._rows, columns)
 
 
 class _Counter:
@@ -96,8 +111,10 @@ class _Counter:
             counts = pc.value_counts(column.cast(pa.string()).drop_null())
             self._markers.update({entry["values"]: entry["counts"] for entry in counts.to_pylist()})
         if self._seen is not None:
-            self._seen.update(column.unique().drop_null().to_pylist())
-            if len(self._seen) > MOST_DISTINCT:
+            values = column.unique().drop_null()
+            if len(values) <= MOST_DISTINCT:
+                self._seen.update(values.to_pylist())
+            if max(len(values), len(self._seen)) > MOST_DISTINCT:
                 self._seen = None
         if not self._is_text and not pa.types.is_boolean(self._type) and column.null_count < len(column):
             ends = pc.min_max(column).as_py()
