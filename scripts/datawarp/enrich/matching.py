@@ -26,6 +26,8 @@ ENOUGH_STRUCTURE = 0.35
 MARGIN = 0.04
 # A rival whose size and codes agree so much less is none.
 CONTENT_MARGIN = 0.3
+# Where size and codes agree less, even equal labels are weighed against those of other tables.
+LEAST_CONTENT = 0.5
 # Titles whose words, numbers apart, are so alike belong to one family of tables.
 SAME_FAMILY = 0.6
 
@@ -164,7 +166,7 @@ def _plain_pairs(
         reference = by_labels.get(table.labels) if mine[table.labels] == 1 else None
         if reference is not None:
             score = compare(table, reference, own, known)
-            if score.sure:
+            if score.sure and score.content >= LEAST_CONTENT:
                 found[position] = Match(table, "same", reference, score, list(score.reasons))
     return found
 
@@ -227,7 +229,7 @@ def compare(table: TableFeatures, reference: TableFeatures, own: Labels, known: 
     if table.wide != reference.wide:
         structure *= 0.7
         why_structure.append("one has its periods in columns and the other not")
-    total = 0.47 * structure + 0.45 * labels + 0.08 * content
+    total = 0.44 * structure + 0.41 * labels + 0.15 * content
     return Score(total, structure, labels, content, (*why_labels, *why_structure, *why_content), named, apart)
 
 

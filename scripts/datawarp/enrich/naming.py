@@ -50,7 +50,8 @@ class _Known:
     """Words that a code needs not say again, because the publication's code and name say them."""
 
     def __init__(self, publication: str, name: str) -> None:
-        self.phrases = (tuple(publication.split("_")), tuple(words.significant(words.timeless(name))))
+        phrases = (tuple(publication.split("_")), tuple(words.significant(words.timeless(name))))
+        self.phrases = tuple(sorted(phrases, key=len, reverse=True))
         self.words = {w for phrase in self.phrases for w in phrase}
 
     def cut(self, label: Sequence[str]) -> Label:
@@ -122,13 +123,15 @@ def _choose(publication: str, labels: _Labels, alone: Callable[[int, str], bool]
     if not any(labels.plain) and alone(0, _code(publication, ())):
         return _code(publication, ())
     whole = [n for n, label in enumerate(best) if len("_".join((publication, *label))) <= LONGEST_CODE]
-    for n in (*whole, *range(len(labels.makeshift))):
-        code = _code(publication, labels.makeshift[n])
-        if speaks(labels.makeshift[n]) and alone(n, code):
-            return code
-    codes = [_code(publication, label) for label in labels.makeshift if label]
-    unique = [code for n, label in enumerate(labels.makeshift) if label and alone(n, code := _code(publication, label))]
-    return next(iter([*unique, *codes]), publication[:LONGEST_CODE])
+    plain = range(len(labels.plain))
+    every = range(len(labels.makeshift))
+    for places, telling in ((whole, True), (plain, True), (plain, False), (every, True), (every, False)):
+        for n in places:
+            label = labels.makeshift[n]
+            code = _code(publication, label)
+            if label and (speaks(label) or not telling) and alone(n, code):
+                return code
+    return next((_code(publication, label) for label in labels.makeshift if label), publication[:LONGEST_CODE])
 
 
 def _free(code: str, used: set[str]) -> str:

@@ -55,6 +55,9 @@ _TIMES = re.compile(
 # In the names of files and sheets also months alone, and years written 1516.
 _NAME_TIMES = re.compile(_bounded(_MONTH))
 _YEAR_PAIR = re.compile(_bounded(r"(\d\d)(\d\d)"))
+# The number of `Table 10 Aug25` is no day; a mark behind it keeps the patterns above from reading across.
+_COUNTED = re.compile(_bounded(r"((?:table|tab|sheet|part|chart|figure|fig|annex|appendix|section)[ -]?\d{1,3}[a-z]?)"))
+_KEPT = "\x01"
 _VERSION = re.compile(
     "|".join(
         _bounded(p)
@@ -111,7 +114,12 @@ def timeless(text: str) -> str:
 
     ``Number waiting >1-2 weeks, April 2024`` → ``number waiting >1-2 weeks,``. Numbers that are no date stay.
     """
-    return re.sub(r"\s+", " ", _TIMES.sub(" ", _GLUED.sub(r"\1 \2", plain(text.replace("_", " "))))).strip()
+    return re.sub(r"\s+", " ", _without_times(plain(text.replace("_", " ")))).strip()
+
+
+def _without_times(text: str) -> str:
+    marked = _COUNTED.sub(rf"\1{_KEPT}", _GLUED.sub(r"\1 \2", text))
+    return _TIMES.sub(" ", marked).replace(_KEPT, "")
 
 
 def without_times(text: str) -> str:
@@ -131,7 +139,7 @@ def timeless_name(text: str) -> str:
     text = _without_suffix(text.replace("_", " "))
     text = plain(_CAMEL.sub(" ", _ORDINAL.sub("", text)))
     text = _VERSION.sub(" ", _YEAR_BEFORE_WORD.sub(r"\1 ", _GLUED_IN_NAME.sub(r" \1", text)))
-    text = _TIMES.sub(" ", _GLUED.sub(r"\1 \2", text))
+    text = _without_times(text)
     text = _YEAR_PAIR.sub(lambda m: " " if (int(m[1]) + 1) % 100 == int(m[2]) else m[0], text)
     text = _NAME_TIMES.sub(" ", _VERSION.sub(" ", text.replace("-", " ")))
     return re.sub(r"[\s\-.]+", " ", text).strip(" ,;:()")

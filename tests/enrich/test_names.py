@@ -1,0 +1,107 @@
+"""Words that hold for years: titles, sheets and file names without what changes from release to release."""
+
+from __future__ import annotations
+
+import pytest
+from made_releases import codes, manifest, table
+
+from datawarp.enrich import titles, words
+from datawarp.enrich.derive import derive
+from datawarp.enrich.dictionary import load_dictionary
+
+COLUMNS = ["Provider code", "Number waiting"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        ("Monthly-AE-July-2024-revised.csv", "monthly ae"),
+        ("Q3-2024-25-Cancelled-Operations-65554.xlsx", "cancelled operations"),
+        ("Quarter-2-2025-2026-AE-by-provider-fa97L-revised-v2-1.xls", "ae by provider"),
+        ("Quarter-3-2025-26-AE-by-provider-jvRWD.xls", "ae by provider"),
+        ("April-2025-AE-by-provider-sfo2q-revised.xls", "ae by provider"),
+        ("qof-1516-prev-ach-exc-ccg-v2.xlsx", "qof prev ach exc ccg"),
+        ("Waits%20by%20site%20Aug25.csv", "waits by site"),
+        ("data_Nov25.csv", "data"),
+        ("2. Primary Care – June 2020.csv", "primary care"),
+        ("PracPopNov.csv", "prac pop"),
+        ("28-January-2021.xlsx", ""),
+        ("a-males.csv", "a males"),
+        ("Table 10", "table 10"),
+        ("covid_19", "covid 19"),
+        ("Age 5 to 17", "age 5 to 17"),
+        ("Weekly figures 2018", "weekly figures"),
+        ("4WW_Perf_2024-04-30_v2.csv", "4ww perf"),
+    ],
+)
+def test_names_without_period_version_and_suffix(name: str, stays: str) -> None:
+    assert words.timeless_name(name) == stays
+
+
+@pytest.mark.parametrize(
+    ("title", "stays"),
+    [
+        ("Patients aged 5 to 17, as at 31st March 2025", "patients aged 5 to 17, as at"),
+        ("COVID-19 cases, week ending 5 January 2018", "covid-19 cases,"),
+        ("Completed at 12 months, July to September 2021 [1]", "completed at 12 months,"),
+        ("Quarter 3, 2024-25", ""),
+        ("Rate (per 100,000) 2017 estimates", "rate (per 100,000) estimates"),
+    ],
+)
+def test_titles_without_dates(title: str, stays: str) -> None:
+    assert words.timeless(title) == stays
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("Table 4a: Number waiting 0-1 weeks, April 2024", True),
+        ("Title: Virtual ward capacity", True),
+        ("PART B: FIRST TREATMENTS", True),
+        ("Number waiting over 52 weeks (over 365 days) by service, October 2024", True),
+        ("Source: NHS England", False),
+        ("[note 2] Excludes unregistered population.", False),
+        ("This worksheet contains one table. Some cells refer to notes.", False),
+        ("* Data for adult safeguarding are not collected", False),
+        ("Return to contents", False),
+        ("Nov-23", False),
+        ("https://www.england.nhs.uk/statistics", False),
+        ("Data is submitted at provider level and aggregated up to national level. Variation is expected.", False),
+    ],
+)
+def test_a_line_is_a_title_or_not(line: str, named: bool) -> None:
+    assert titles.is_title(line) is named
+
+
+def named(*entries: object, publication: str = "waits", name: str = "Waits") -> dict[str, str]:
+    return codes(derive(manifest(publication, "jan25", entries), [], name, load_dictionary()).manifest)  # type: ignore[arg-type]
+
+
+def test_codes_say_what_titles_say_without_the_publication_said_twice() -> None:
+    title = "Table 2: Submissions via Online Consultation Systems, by practice, April 2024"
+    found = named(
+        table("Table 2", COLUMNS, title=title),
+        table("Table 3", COLUMNS, title="Table 3: Average submissions by day"),
+        publication="online_consultation",
+        name="Online Consultation Systems",
+    )
+    assert found == {
+        "Table 2": "online_consultation_submissions_by_practice",
+        "Table 3": "online_consultation_average_submissions_by_day",
+    }
+
+
+def test_codes_fit_are_unique_and_keep_numbers() -> None:
+    long = "Number of patients on the waiting list for elective and diagnostic treatment in the whole of England"
+    found = named(
+        *(table(f"Table {n}", COLUMNS, title=f"{long}, {n} to {n + 4} weeks") for n in (1, 10, 100)),
+        *(table(None, COLUMNS, file=f"a-{s}.csv") for s in ("males", "female")),
+        *(table("Twice", COLUMNS, nth=n) for n in (1, 2)),
+    )
+    assert len(set(found.values())) == len(found) == 7
+    assert all(len(f"tbl_{code}") <= 60 and code.startswith("waits_") for code in found.values())
+    assert {found["a-males.csv"], found["a-female.csv"]} == {"waits_a_males", "waits_a_female"}
+
+
+def test_a_release_of_one_nameless_table_is_called_like_its_publication() -> None:
+    assert named(table(None, COLUMNS, file="28-January-2021.csv")) == {"28-January-2021.csv": "waits"}
