@@ -31,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m datawarp.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("demo-run"), help="where the demo runs (demo-run)")
     parser.add_argument("--cores", default="2", help="cores that Snakemake may use (2)")
+    parser.add_argument("--only", action="append", metavar="CODE", help="only this publication; may be repeated")
     given = parser.parse_args(arguments)
     directory: Path = given.directory.absolute()
-    releases = list(publications())
+    releases = [p for p in publications() if given.only is None or p.code in given.only]
     for publication in releases:
         for release in publication.releases:
             for name, data in release.files.items():
