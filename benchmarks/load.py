@@ -124,6 +124,7 @@ def measure(server: Server, folder: Path, rows: int, rounds: int, peers: bool) -
     unit = warehouse.prepare(warehouse.unit("aug25", "bench"), rows=table)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     warehouse.load(unit)
+    grew = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     dumped = io.BytesIO()
     with psycopg2.connect(url) as connection:
         connection.cursor().copy_expert("COPY staging.tbl_bench_rows TO STDOUT WITH (FORMAT binary)", dumped)
@@ -141,8 +142,7 @@ def measure(server: Server, folder: Path, rows: int, rounds: int, peers: bool) -
     print(f"{rows:,} rows, {table.num_columns} columns and 7 of lineage; server's own binary COPY {base:.2f} s")
     for name, times in (("load", ours), ("the period replaced", replaced), ("the same again", unchanged)):
         print(f"  {name:<22} {statistics.median(times):6.2f} s   {statistics.median(times) / base:5.2f} times")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"  peak memory {peak / 1024:.0f} MB, {before / 1024:.0f} MB of it the table in memory before the first load")
+    print(f"  the first load took {grew / 1024:.0f} MB of memory, imports included")
     if peers:
         measure_peers(url, folder, table.slice(0, max(1, rows // 10)), base / 10)
 
