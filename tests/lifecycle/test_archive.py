@@ -21,6 +21,8 @@ from datawarp.lifecycle.retention import (
     parse_span,
     read_policy,
 )
+from datawarp.operations.options import Options as RefreshOptions
+from datawarp.operations.refresh import request_refresh
 from datawarp.registry.periods import parse_period
 
 from .conftest import Installation
@@ -225,6 +227,17 @@ def test_rules_are_on_record_in_the_database(installation: Installation) -> None
         "SELECT position, pattern, keep_periods, keep_days, destination, purge_db FROM datawarp.tbl_retention_policy"
     ) == [(1, "b*", 1, None, "archive", True)]
     assert report.purged_rows == 30
+
+
+def test_a_refresh_of_an_archived_unit_makes_it_a_unit_in_use(installation: Installation) -> None:
+    made = installation
+    beds, parquet = len(made.rows(made.beds)), made.parquet()
+    put_away(made, purge=True)
+    request_refresh("beds_q1-2526", "20260301T120000000000Z", made.paths, RefreshOptions())
+    assert made.pending() == ["beds_q1-2526"]
+    made.build({"beds_q1-2526"})
+    assert len(made.rows(made.beds)) == beds - 12
+    assert {k: v for k, v in parquet.items() if "Q2" not in k} == made.parquet()
 
 
 def holding(unit: str, *sources: str, reference: bool = False) -> Holding:

@@ -129,6 +129,11 @@ def read_record(paths: Paths, unit: str) -> ArchivedUnit | None:
     return _read(paths.archived_record(unit))
 
 
+def reopen(unit: str, paths: Paths) -> None:
+    """End that ``unit`` is archived because it is built anew; its archived files stay in their entry."""
+    paths.archived_record(unit).unlink(missing_ok=True)
+
+
 def unfinished(paths: Paths) -> Iterator[ArchivedUnit]:
     """Units whose way into the archive was cut off."""
     for path in sorted(paths.archived_record("x_y").parent.parent.glob("*/*.json")):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_json
+from datawarp.lifecycle.archive import reopen
 from datawarp.lifecycle.refresh import archive_unit, row_counts
 from datawarp.operations.options import Options
 from datawarp.operations.stamps import done_path, newest_stamp, stamp_path
@@ -66,6 +67,7 @@ def request_refresh(unit: str, run: str, paths: Paths, options: Options, reason:
             files=downloaded(unit, paths),
         )
     write_json(stamp_path(unit, run, paths), asdict(request))
+    reopen(unit, paths)
     return request
 
 
