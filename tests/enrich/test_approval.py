@@ -20,6 +20,7 @@ from datawarp.publish.export import export
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
+from datawarp.warehouse.canonical import canonical_manifests
 from datawarp.warehouse.load import load
 
 HEADER = "Provider code,Provider name,Patients waiting,Patients treated"
@@ -198,3 +199,19 @@ def test_calls_and_questions_come_into_the_registry_once(
         "SELECT count(*) FROM datawarp.tbl_column_metadata WHERE description IS NOT NULL AND semantic_name IS NOT NULL"
     )
     assert query(database_url, described)[0][0] == 4
+
+
+def test_what_is_only_in_the_database_goes_on(installation: Callable[..., Paths], tmp_path: Path) -> None:
+    paths = installation()
+    settings = Settings()
+    for period in ("jan25", "feb25", "mar25"):
+        paths.enriched_manifest(f"waits_{period}").unlink()
+        paths.pending_manifest(f"waits_{period}").unlink()
+    (tmp_path / "apr25").mkdir()
+    (tmp_path / "apr25" / "Trust waiting.csv").write_text(csv(20, 70))
+    draft_real(tmp_path / "apr25", "waits", "apr25", paths)
+    made = enrich(
+        find("waits_apr25"), paths, settings, lambda publication: canonical_manifests(publication, paths, settings)
+    )
+    how = made.enabled[0].enrichment
+    assert (made.enabled[0].code, how.method if how else None) == (OLD, "reference")

@@ -69,7 +69,8 @@ def _column_description(column: Column, concept: Concept | None, dictionary: Dic
         kind = {"date": "Date", "timestamp": "Date and time", "boolean": "Yes or no"}.get(column.type)
         text = f"{kind}: {spelled}" if kind else spelled
     else:
-        text = concept.description if concept.exact else f"{spelled}: {_lower_first(concept.description)}"
+        # A header that only resembles a term says more than printed nowhere: what is printed must do.
+        text = concept.description if concept.exact else spelled
     if column.unit:
         text += f" ({column.unit})"
     return (

@@ -33,10 +33,10 @@ def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | 
     an earlier release of the same run never gets drafted, or when the unit is held back for review.
     """
     plan = read_plan(paths)
-    history = _History(unit, paths, plan, _layers(paths, settings, plan))
+    history = _History(unit, paths, plan, _layers(paths, settings, plan), warehouse)
     wait_for_earlier(unit, history.earlier, paths, plan, settings.enrichment.patience)
     draft = read_manifest(paths.pending_manifest(unit.name))
-    derived, discussion = history.derived(unit, draft, history.stages(warehouse))
+    derived, discussion = history.derived(unit, draft, history.stages())
     review = _review(unit, paths, derived, discussion)
     write_calls(paths, unit.name, discussion.calls)
     write_review(paths.review(unit.name), review)
@@ -74,19 +74,27 @@ def _review(unit: Unit, paths: Paths, derived: Derived, discussion: Discussion) 
 class _History:
     """The releases of a publication around one unit, as this run leaves them; read no further than needed."""
 
-    def __init__(self, unit: Unit, paths: Paths, plan: RunPlan | None, layers: Layers | None) -> None:
-        self._unit, self._paths, self._plan, self._layers = unit, paths, plan, layers
+    def __init__(
+        self,
+        unit: Unit,
+        paths: Paths,
+        plan: RunPlan | None,
+        layers: Layers | None,
+        warehouse: Warehouse | None,
+    ) -> None:
+        self._unit, self._paths, self._plan = unit, paths, plan
+        self._layers, self._warehouse = layers, warehouse
         periods = release_periods(unit.publication, paths, plan)
         order = sorted(periods, key=lambda name: periods[name].order)
         self.earlier = [n for n in order if periods[n].order < unit.when.order]
         self._later = [n for n in order if periods[n].order > unit.when.order]
         self._made: dict[str, Manifest | None] = {}
 
-    def stages(self, warehouse: Warehouse | None = None) -> Iterator[Reference]:
+    def stages(self) -> Iterator[Reference]:
         """What the unit is matched to, stage by stage."""
-        return self._stages(len(self.earlier), warehouse)
+        return self._stages(len(self.earlier))
 
-    def _stages(self, place: int, warehouse: Warehouse | None) -> Iterator[Reference]:
+    def _stages(self, place: int) -> Iterator[Reference]:
         """The stages for the unit that comes after the first ``place`` earlier ones."""
         seen = False
         pinned = pinned_reference(self._unit, self._paths)
@@ -103,8 +111,8 @@ class _History:
         after = [read_manifest(self._paths.enriched_manifest(n)) for n in following if self._was_there(n)]
         if after:
             yield gather(after)
-        elif warehouse is not None and not seen:
-            yield gather(warehouse(self._unit.publication))
+        elif self._warehouse is not None and not seen:
+            yield gather(self._warehouse(self._unit.publication))
 
     def derived(self, unit: Unit, draft: Manifest, stages: Iterable[Reference]) -> tuple[Derived, Discussion]:
         """``draft`` enriched, with what the models say of its new sources and what persons decided about it.
@@ -145,7 +153,7 @@ class _History:
         if not pending.exists():
             return None
         unit = self._unit.model_copy(update={"period": split_unit_name(name)[1]})
-        derived, discussion = self.derived(unit, read_manifest(pending), self._stages(place, None))
+        derived, discussion = self.derived(unit, read_manifest(pending), self._stages(place))
         if unit.settings.review == "hold" and _review(unit, self._paths, derived, discussion).open("match"):
             return None
         return derived.manifest
