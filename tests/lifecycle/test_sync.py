@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
 
 from datawarp.errors import LifecycleError
 from datawarp.files import sha256_bytes, write_bytes, write_json
 from datawarp.lifecycle import sync as sync_module
-from datawarp.lifecycle.bucket import Bucket, credentials_from, open_bucket, parse_location
+from datawarp.lifecycle.bucket import Bucket, Credentials, credentials_from, open_bucket, parse_location
 from datawarp.lifecycle.entries import keep, plan
 from datawarp.lifecycle.inventory import inventory, key_of, path_of
+from datawarp.lifecycle.retention import Transition
 from datawarp.lifecycle.sync import sync, verify
 from datawarp.registry.paths import Paths
 
@@ -276,6 +279,87 @@ def test_one_file_that_fails_leaves_the_others_done(bucket: Bucket, tmp_path: Pa
 
     assert list(report.failed) == ["parquet/current/receipts/beds/beds_2001.json"]
     assert len(report.uploaded) == len(inventory(paths)[0])
+
+
+def test_objects_that_the_bucket_refuses_are_named_and_sent_by_the_next_sync(bucket: Bucket, tmp_path: Path) -> None:
+    paths = installation(tmp_path)
+
+    def refuse(params: dict[str, str], **_: object) -> None:
+        if "beds_2001" in str(params["url_path"]):
+            error = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+            raise ClientError(error, "PutObject")
+
+    bucket.client.meta.events.register("before-call.s3.PutObject", refuse)
+    report = sync(paths, bucket, clock)
+    bucket.client.meta.events.unregister("before-call.s3.PutObject", refuse)
+
+    refused = [f.key for f in inventory(paths)[0] if "beds_2001" in f.key]
+    assert sorted(report.failed) == refused and not report.complete
+    assert len(report.uploaded) == len(inventory(paths)[0]) - len(refused)
+    again = sync(paths, bucket, clock)
+    assert again.complete and sorted(again.uploaded) == refused
+
+
+def test_a_bucket_that_goes_away_is_given_up_and_taken_up_again(bucket: Bucket, tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    for n in range(200):
+        write_bytes(paths.root / "downloads" / "receipts" / "beds" / f"beds_{n}.json", str(n).encode())
+    sent = 0
+
+    def vanish(**_: object) -> None:
+        nonlocal sent
+        sent += 1
+        if sent > 10:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    bucket.client.meta.events.register("before-call.s3.PutObject", vanish)
+    report = sync(paths, bucket, clock, workers=2)
+    bucket.client.meta.events.unregister("before-call.s3.PutObject", vanish)
+
+    assert len(report.uploaded) == 10 and report.not_tried > 100
+    assert len(report.uploaded) + len(report.failed) + report.not_tried == 200
+    assert "the bucket stopped answering" in report.text()
+    assert len(sync(paths, bucket, clock).uploaded) == 190
+
+
+def test_an_endpoint_that_does_not_know_the_checksum_header_gets_the_file_without_it(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    paths = installation(tmp_path, 1)
+
+    def refuse(params: dict[str, dict[str, str]], **_: object) -> None:
+        if "x-amz-checksum-sha256" in params["headers"]:
+            error = {
+                "Error": {"Code": "NotImplemented", "Message": "Header 'x-amz-checksum-sha256' not implemented"},
+                "ResponseMetadata": {"HTTPStatusCode": 501},
+            }
+            raise ClientError(error, "PutObject")
+
+    bucket.client.meta.events.register("before-call.s3.PutObject", refuse)
+    assert sync(paths, bucket, clock, workers=1).complete
+    assert not bucket.checksum_header
+    assert not verify(paths, bucket, clock).findings
+
+
+def test_an_endpoint_without_storage_classes_is_no_error(bucket: Bucket, tmp_path: Path) -> None:
+    report = sync(installation(tmp_path, 1), bucket, clock, transition=Transition())
+    assert report.complete
+    assert "NotImplemented" in str(report.transition) and "storage class" in report.text()
+
+
+def test_the_storage_class_rule_leaves_other_rules_alone() -> None:
+    """SeaweedFS has no transitions, so this one talks to moto."""
+    with mock_aws():
+        made = open_bucket("s3://statistics/datawarp", Credentials(None, "k", "s", "us-east-1"))
+        made.client.create_bucket(Bucket="statistics")
+        other = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 3}}
+        made.client.put_bucket_lifecycle_configuration(Bucket="statistics", LifecycleConfiguration={"Rules": [other]})
+        assert made.move_to_class_after(90, "STANDARD_IA") == "set"
+        assert made.move_to_class_after(90, "STANDARD_IA") == "unchanged"
+        rules = made.client.get_bucket_lifecycle_configuration(Bucket="statistics")["Rules"]
+        assert [r["ID"] for r in rules] == ["theirs", "datawarp-datawarp"]
+        assert rules[1]["Filter"]["Prefix"] == "datawarp/"
+        assert rules[1]["Transitions"] == [{"Days": 90, "StorageClass": "STANDARD_IA"}]
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_error(bucket: Bucket, tmp_path: Path) -> None:
