@@ -2,20 +2,36 @@
 # manifests/review/<unit>.yaml: approve accepts every open question as the file proposes, reject turns them down.
 # Options: who (default: the user), reason (kept as a note).
 
-# Only those that were typed, as for refreshes.
-for verdict in ("approve", "reject"):
-    for typed, unit in asked_for(verdict).items():
+# Only those that were typed, as for refreshes. One loop each: a script's path is looked up when its job runs.
+for typed, unit in asked_for("approve").items():
 
-        rule:
-            name:
-                f"{verdict}_{typed}"
-            log:
-                f"logs/{verdict}/{unit}.log",
-            localrule: True
-            params:
-                unit=PLAN.slice_of(unit),
-                registry=str(REGISTRY.path),
-            message:
-                f"{verdict} {unit}"
-            script:
-                f"../scripts/{verdict}.py"
+    rule:
+        name:
+            f"approve_{typed}"
+        log:
+            f"logs/approve/{unit}.log",
+        localrule: True
+        params:
+            unit=PLAN.slice_of(unit),
+            registry=str(REGISTRY.path),
+        message:
+            f"approve {unit}"
+        script:
+            "../scripts/approve.py"
+
+
+for typed, unit in asked_for("reject").items():
+
+    rule:
+        name:
+            f"reject_{typed}"
+        log:
+            f"logs/reject/{unit}.log",
+        localrule: True
+        params:
+            unit=PLAN.slice_of(unit),
+            registry=str(REGISTRY.path),
+        message:
+            f"reject {unit}"
+        script:
+            "../scripts/reject.py"
