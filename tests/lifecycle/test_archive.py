@@ -24,6 +24,7 @@ from datawarp.lifecycle.retention import (
 from datawarp.operations.options import Options as RefreshOptions
 from datawarp.operations.refresh import request_refresh
 from datawarp.registry.periods import parse_period
+from datawarp.warehouse.validate import validate
 
 from .conftest import Installation
 
@@ -70,6 +71,9 @@ def test_rows_stay_in_the_database_unless_they_are_to_go(installation: Installat
     beds = made.rows(made.beds)
     put_away(made)
     assert made.rows(made.beds) == beds
+    connection = made.connect()
+    assert validate(connection, made.paths, made.registry, lambda *_: []).findings == []
+    connection.close()
     assert bring_back(made, "beds_q1-2526").rows == "there"
 
 
