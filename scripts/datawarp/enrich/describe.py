@@ -80,10 +80,6 @@ def _column_description(column: Column, concept: Concept | None, dictionary: Dic
     )
 
 
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
 def _keywords(column: Column, concept: Concept | None, dictionary: Dictionary) -> list[str]:
     found = words.significant(words.timeless(column.original_name))
     found += [w for word in found for w in words.significant(dictionary.terms.get(word, "").lower())]
