@@ -160,7 +160,7 @@ def test_the_marker_says_what_is_where(warehouse: Warehouse) -> None:
     warehouse.load(unit, referrals=ROWS)
     marker = json.loads(warehouse.paths.loaded_marker(unit.name).read_text())
     [(database,)] = warehouse.query("SELECT database_id::text FROM datawarp.tbl_identity")
-    assert (marker["unit"], marker["period"], marker["database"]) == ("adhd_aug25", "2025-08", database)
+    assert (marker["unit"], marker["period"], marker["database"]) == ("adhd_aug25", "aug25", database)
     [source] = marker["sources"]
     assert (source["code"], source["table"], source["rows"]) == ("adhd_referrals", "tbl_adhd_referrals", 3)
     assert source["columns"][1] == {"name": "referrals", "type": "integer"}

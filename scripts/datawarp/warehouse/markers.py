@@ -171,7 +171,7 @@ def _marker(
     first = loads[0]
     return LoadedMarker(
         unit=unit.name,
-        period=first["canonical_period"],
+        period=unit.period,
         database=identity,
         contract=first["contract_version"],
         corrections=first["corrections_version"],

@@ -132,7 +132,7 @@ class Transaction:
             identity = database_identity(self._connection)
         return LoadedMarker(
             unit=self._unit.name,
-            period=self._unit.when.canonical,
+            period=self._unit.period,
             database=identity,
             contract=self._version,
             corrections=self._corrections,
