@@ -154,6 +154,14 @@ def test_a_data_folder_that_was_cut_off_in_the_making_is_made_again(state: Path)
     assert ensure_server(state, SETTINGS).home == home
 
 
+def test_a_relative_folder_is_the_same_server(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.mkdir(parents=True)
+    monkeypatch.chdir(state.parent.parent)
+    relative = state.relative_to(state.parent.parent)
+    assert ensure_server(relative, SETTINGS).port == ensure_server(state, SETTINGS).port
+    assert not Path("data").exists()
+
+
 def test_stop_and_remove(state: Path) -> None:
     assert stop_server(state) is False
     ensure_server(state, SETTINGS)

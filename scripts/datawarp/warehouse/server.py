@@ -82,6 +82,7 @@ def ensure_server(state: Path, settings: Mapping[str, str] = SETTINGS) -> Server
     ``settings`` are PostgreSQL's own, used when this call is the one that starts it. Raises
     :class:`WarehouseError` when it cannot run, naming its log.
     """
+    state = state.absolute()  # the programs run from another folder
     server = running_server(state)
     if server is not None:
         return server
@@ -101,6 +102,7 @@ def running_server(state: Path) -> Server | None:
 
 def stop_server(state: Path) -> bool:
     """Stop the server of ``state``, open connections included; False when none was running."""
+    state = state.absolute()
     if not (state / "lock").exists():
         return False
     with _locked(state):
