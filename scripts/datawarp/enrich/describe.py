@@ -11,6 +11,8 @@ from datawarp.enrich.features import TableFeatures
 from datawarp.manifest.models import Column, Source, SourceMetadata
 
 _MOST_KEYWORDS = 12
+# Headers such as `Code` and `Name`: the values tell more.
+_VAGUE = frozenset({"organisation_code", "organisation_name"})
 _MEASURE_TYPES = frozenset({"integer", "numeric"})
 
 
@@ -30,7 +32,7 @@ def describe_source(source: Source, dictionary: Dictionary, publication_name: st
 def describe_column(column: Column, dictionary: Dictionary, in_period: bool = False) -> None:
     """Fill what ``column`` has not been given: meaning, description, role and words to search by."""
     key = words.timeless(column.original_name)
-    concept = dictionary.concept(words.tokens(key))
+    concept = _concept(column, dictionary, key)
     if column.is_measure is None:
         column.is_measure = _is_measure(column, concept, in_period)
     if column.is_dimension is None:
@@ -41,6 +43,17 @@ def describe_column(column: Column, dictionary: Dictionary, in_period: bool = Fa
         column.description = _column_description(column, concept, dictionary, in_period)
     if column.query_keywords is None:
         column.query_keywords = _keywords(column, concept, dictionary)
+
+
+def _concept(column: Column, dictionary: Dictionary, key: str) -> Concept | None:
+    """What the header stands for or, where it says too little, what the values look like."""
+    concept = dictionary.concept(words.tokens(key))
+    if concept is not None and concept.name not in _VAGUE:
+        return concept
+    shape = dictionary.shape(column.samples)
+    if shape is None:
+        return concept
+    return Concept(shape.name, shape.description, "dimension", shape.level, shape.name.split("_"), from_values=True)
 
 
 def _is_measure(column: Column, concept: Concept | None, in_period: bool) -> bool:
@@ -68,6 +81,8 @@ def _column_description(column: Column, concept: Concept | None, dictionary: Dic
     if concept is None:
         kind = {"date": "Date", "timestamp": "Date and time", "boolean": "Yes or no"}.get(column.type)
         text = f"{kind}: {spelled}" if kind else spelled
+    elif concept.from_values:
+        text = f"{spelled}: {_lower_first(concept.description)}"
     else:
         # A header that only resembles a term says more than printed nowhere: what is printed must do.
         text = concept.description if concept.exact else spelled
@@ -78,6 +93,10 @@ def _column_description(column: Column, concept: Concept | None, dictionary: Dic
         if text
         else f"Column {column.column}, printed without a header."
     )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _keywords(column: Column, concept: Concept | None, dictionary: Dictionary) -> list[str]:
@@ -93,7 +112,7 @@ def _metadata(source: Source, dictionary: Dictionary) -> SourceMetadata:
     wide = any(e.layout and e.layout.wide_periods and e.layout.wide_periods.unpivoted for e in source.files)
     measures = [n for n, c in columns.items() if c.is_measure] + (["value"] if wide else [])
     dimensions = [n for n, c in columns.items() if c.is_dimension] + (["reported_period"] if wide else [])
-    concepts = [(c, dictionary.concept(words.tokens(words.timeless(c.original_name)))) for c in columns.values()]
+    concepts = [(c, _concept(c, dictionary, words.timeless(c.original_name))) for c in columns.values()]
     levels = [concept.level for _, concept in concepts if concept and concept.level]
     label = words.significant(words.timeless(source.name))
     levels += [level for word in label if (level := dictionary.levels.get(word))]

@@ -18,8 +18,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Concept:
     """What a column header stands for.
 
-    ``exact`` is whether the whole header is the concept, and not only a part of it. ``level`` is the
-    organisation level that its values are of.
+    ``exact`` is whether the whole header is the concept, and not only a part of it, ``from_values``
+    whether the values say so. ``level`` is the organisation level that the values are of.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Concept:
     level: str | None = None
     keywords: list[str] = field(default_factory=list)
     exact: bool = False
+    from_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ class Dictionary:
             list(entry.get("keywords", [])),
             best[2],
         )
+
+    def shape(self, samples: Sequence[str]) -> CodeShape | None:
+        """The kind of code or value that all ``samples`` are; ``None`` for fewer than two."""
+        if len(samples) < 2:
+            return None
+        return next((code for code in self.codes if all(code.pattern.fullmatch(s) for s in samples)), None)
 
     def spelled_out(self, header: Sequence[str]) -> list[str]:
         """``header`` with abbreviations replaced by what they stand for, in lower case."""
