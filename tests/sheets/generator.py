@@ -17,12 +17,15 @@ from datawarp.sheets.grid import Cell, Grid, Merge, column_letters
 
 MARKERS = ("*", "-", ":", "..", "[c]", "[x]", "z", "[low]", "n/a")
 PLACES = (
-    "North East", "North West", "Yorkshire and The Humber", "East Midlands", "West Midlands", "East of England", "London",
-    "South East", "South West", "Wales", "Scotland", "Northern Ireland", "Bristol", "Leeds", "Cardiff", "Belfast", "Fife",
+    "North East", "North West", "Yorkshire and The Humber", "East Midlands", "West Midlands",
+    "East of England", "London",
+    "South East", "South West", "Wales", "Scotland", "Northern Ireland", "Bristol", "Leeds", "Cardiff",
+    "Belfast", "Fife",
     "Powys", "Derry City and Strabane", "Isles of Scilly",
 )  # fmt: skip
 MEASURES = (
-    "Number of patients", "Admissions", "Total waiting", "Median wait (weeks)", "Practices", "List size", "Percentage seen",
+    "Number of patients", "Admissions", "Total waiting", "Median wait (weeks)", "Practices", "List size",
+    "Percentage seen",
     "Rate per 100,000", "Attendances", "Deaths", "Vacancies", "Expenditure (£)", "Index", "Lower CI", "Upper CI",
 )  # fmt: skip
 GROUPS = (
@@ -46,8 +49,10 @@ PREAMBLE = (
     "Source: Office for National Statistics", "Released 12 June 2024", "England, 2023 to 2024", "Return to Contents",
 )  # fmt: skip
 NOTES = (
-    "Source: Hospital Episode Statistics", "Notes", "1. Figures are rounded to the nearest five and may not sum to totals.",
-    "* Values between 1 and 4 are suppressed.", "[c] Confidential. This figure has been withheld to protect identities.",
+    "Source: Hospital Episode Statistics", "Notes",
+    "1. Figures are rounded to the nearest five and may not sum to totals.",
+    "* Values between 1 and 4 are suppressed.",
+    "[c] Confidential. This figure has been withheld to protect identities.",
     "Copyright © 2024, Crown copyright. Reproduced under the Open Government Licence.",
 )  # fmt: skip
 Body = Literal["integers", "decimals", "percentages"]
@@ -210,9 +215,7 @@ def lay_table(sheet: Sheet, plan: Plan, top: int, left: int) -> tuple[int, int]:
             first = row if first is None else first
             filled += 1
             row += 1
-        elif n and plan.blank_every and n % plan.blank_every == 0:
-            row += 1
-        elif n == 1 and plan.total_then_blank:
+        elif (n and plan.blank_every and n % plan.blank_every == 0) or (n == 1 and plan.total_then_blank):
             row += 1
         first = row if first is None else first
         filled += 1

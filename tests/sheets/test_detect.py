@@ -66,14 +66,28 @@ def test_a_second_table_far_down_a_long_sheet() -> None:
 
 def test_a_blank_row_before_totals_and_a_section_row_are_inside() -> None:
     found = table(
-        [["Area", "n", "m"], ["Males"], ["Fife", 1.0, 2.0], ["Powys", 1.0, "*"], ["Females"], ["Fife", 4.0, 2.0], [], ["All", 6.0, 5.0]]
+        [
+            ["Area", "n", "m"],
+            ["Males"],
+            ["Fife", 1.0, 2.0],
+            ["Powys", 1.0, "*"],
+            ["Females"],
+            ["Fife", 4.0, 2.0],
+            [],
+            ["All", 6.0, 5.0],
+        ]
     )
     assert (found.data_rows, found.n_rows) == ((2, 8), 6)
 
 
 def test_footnotes_and_a_legend_are_not_rows() -> None:
     body: Rows = [["Area", "Code", "n"], ["Fife", "S1", 1.0], ["Powys", "W1", "[c]"]]
-    for notes in ([["[c]", "confidential"]], [["*", "Please see caveats"]], [["1. Rounded to the nearest five"]], [["Source: ONS"]]):
+    for notes in (
+        [["[c]", "confidential"]],
+        [["*", "Please see caveats"]],
+        [["1. Rounded to the nearest five"]],
+        [["Source: ONS"]],
+    ):
         found = table([*body, [], *notes])
         assert found.data_rows == (2, 3)
         assert found.footnote_rows == (5, 5)
@@ -91,15 +105,28 @@ def test_stacked_blocks_with_the_header_repeated_and_groups_only_above_the_first
     group: Rows = [[None, None, "Number", None, None, "Of which", None]]
     found = tables([["Title"], ["Part A"], *group, *part, *body, *total, [], [], ["Part B"], [], *part, *body, *total])
     assert [(t.header_rows, t.data_rows, t.n_rows) for t in found] == [((3, 4), (5, 16), 11), ((21, 21), (22, 33), 11)]
-    assert headers(found[0]) == ["Code", "Name", "Number | Total", "Number | Within", "Of which | Within", "Of which | Later"]
+    assert headers(found[0]) == [
+        "Code",
+        "Name",
+        "Number | Total",
+        "Number | Within",
+        "Of which | Within",
+        "Of which | Later",
+    ]
     assert [c.column for c in found[1].columns] == ["A", "B", "C", "D", "F", "G"]
 
 
 def test_side_by_side_blocks_of_years_below_the_same_heading() -> None:
-    rows: Rows = [["Table 1a: current prices", None, None, None, "Table 1b: constant prices"], ["Year", "All", "Change", None, "Year", "All", "Change"]]
+    rows: Rows = [
+        ["Table 1a: current prices", None, None, None, "Table 1b: constant prices"],
+        ["Year", "All", "Change", None, "Year", "All", "Change"],
+    ]
     rows += [[float(y), 1.5 * y, 0.1, None, float(y), 1.2 * y, 0.2] for y in range(1997, 2010)]
     found = tables(rows)
-    assert [(t.header_rows, t.data_rows, t.column_range) for t in found] == [((2, 2), (3, 15), ("A", "C")), ((2, 2), (3, 15), ("E", "G"))]
+    assert [(t.header_rows, t.data_rows, t.column_range) for t in found] == [
+        ((2, 2), (3, 15), ("A", "C")),
+        ((2, 2), (3, 15), ("E", "G")),
+    ]
 
 
 def test_side_by_side_blocks_of_different_length_with_merged_stubs() -> None:
@@ -148,7 +175,9 @@ def test_remarks_beside_the_rows_are_left_out_and_said_so() -> None:
 
 
 def test_records_without_a_header() -> None:
-    found = table([["A81001", "Surgery", "TS18 1HU"], ["A81002", "Practice", "TS18 2AW"], ["A81004", "Centre", "TS5 8SB"]])
+    found = table(
+        [["A81001", "Surgery", "TS18 1HU"], ["A81002", "Practice", "TS18 2AW"], ["A81004", "Centre", "TS5 8SB"]]
+    )
     assert (found.header_rows, found.data_rows) == (None, (1, 3))
     assert [c.name for c in found.columns] == ["column_a", "column_b", "column_c"]
 
@@ -179,7 +208,15 @@ def test_empty_chart_and_form_sheets() -> None:
 
 
 def test_legend_beside_particulars_below_is_no_second_table() -> None:
-    rows: Rows = [["Population"], ["Area", "All", "Aged 0-15"], ["Wales", 3.0, 1.5], ["Fife", 3.0, 1.0], [], ["Last update", "June"], ["Source", "ONS"]]
+    rows: Rows = [
+        ["Population"],
+        ["Area", "All", "Aged 0-15"],
+        ["Wales", 3.0, 1.5],
+        ["Fife", 3.0, 1.0],
+        [],
+        ["Last update", "June"],
+        ["Source", "ONS"],
+    ]
     assert table(rows).data_rows == (3, 4)
 
 

@@ -42,29 +42,52 @@ def test_a_title_on_the_headers_own_row_is_no_header() -> None:
 
 
 def test_a_unit_alone_at_the_far_right_is_not_header() -> None:
-    rows: Rows = [["August 2024", None, None, None, "headcount"], ["Code", "Name", "All", "Doctors", "Nurses"], ["R1", "One", 9.0, 1.0, 2.0], ["R2", "Two", 8.0, 3.0, 2.0]]
+    rows: Rows = [
+        ["August 2024", None, None, None, "headcount"],
+        ["Code", "Name", "All", "Doctors", "Nurses"],
+        ["R1", "One", 9.0, 1.0, 2.0],
+        ["R2", "Two", 8.0, 3.0, 2.0],
+    ]
     assert table(rows).header_rows == (2, 2)
 
 
 def test_code_and_unit_rows_below_the_names_belong_to_the_header() -> None:
     codes: Rows = [["Period", "All", "Mining"], [None, "YBFR", "L2KR"], ["2020", 1.5, 2.0], ["2021", 1.0, 2.5]]
     assert headers(table(codes)) == ["Period", "All | YBFR", "Mining | L2KR"]
-    units: Rows = [["Area", "Deaths", "Rate"], [None, "number", "per 100,000"], ["Fife", 10.0, 5.5], ["Powys", 20.0, 5.0]]
+    units: Rows = [
+        ["Area", "Deaths", "Rate"],
+        [None, "number", "per 100,000"],
+        ["Fife", 10.0, 5.5],
+        ["Powys", 20.0, 5.0],
+    ]
     found = table(units)
     assert found.header_rows == (1, 2)
     assert [c.unit for c in found.columns] == [None, None, "per 100000"]
 
 
 def test_a_code_row_within_the_body_stays_there() -> None:
-    rows: Rows = [["Period", "Category", "All", "Mining"], [2019.0, "Weight", 1000.0, 11.0], ["[na]", "CDID", "YBFR", "L2KR"]]
-    rows += [[f"2021 {m}", "Monthly", 95.5, 90.1] for m in ("Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")] * 3
+    rows: Rows = [
+        ["Period", "Category", "All", "Mining"],
+        [2019.0, "Weight", 1000.0, 11.0],
+        ["[na]", "CDID", "YBFR", "L2KR"],
+    ]
+    rows += [
+        [f"2021 {m}", "Monthly", 95.5, 90.1] for m in ("Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    ] * 3
     found = table(rows)
     assert (found.header_rows, found.data_rows) == ((1, 1), (2, 30))
     assert found.columns[2].markers == {"YBFR": 1}
 
 
 def test_merged_headings_that_reach_down_end_the_header() -> None:
-    rows: Rows = [["Ethnicity", "1st dose", "2nd dose"], [], ["All", 9.0, 3.0], [], ["White", 5.0, 1.0], ["Asian", 4.0, 2.0]]
+    rows: Rows = [
+        ["Ethnicity", "1st dose", "2nd dose"],
+        [],
+        ["All", 9.0, 3.0],
+        [],
+        ["White", 5.0, 1.0],
+        ["Asian", 4.0, 2.0],
+    ]
     found = table(rows, [(0, 0, 1, 0), (0, 1, 1, 1), (0, 2, 1, 2)])
     assert (found.header_rows, found.data_rows) == ((1, 2), (3, 6))
 
@@ -105,7 +128,9 @@ def test_names_come_from_the_header_alone(tiers: list[str], name: str) -> None:
 
 
 def test_names_are_unique_short_and_never_reserved() -> None:
-    long = ["The percentage of patients with a record of the condition in the preceding twelve months " + c for c in "ab"]
+    long = [
+        "The percentage of patients with a record of the condition in the preceding twelve months " + c for c in "ab"
+    ]
     names = unique_names([(["%"], "A"), (["%"], "B"), ([long[0]], "C"), ([long[1]], "D"), (["User"], "E")])
     assert len(set(names)) == 5
     assert names[:2] == ["percent", "percent_2"]

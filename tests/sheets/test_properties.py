@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pyarrow.compute as pc
+from generator import Sheet, single_tables, stacked_tables, tables_side_by_side, text_tables
 from hypothesis import HealthCheck, given, settings
 
 from datawarp.sheets.detect import detect
 from datawarp.sheets.typing import typed_table
-from generator import Sheet, single_tables, stacked_tables, tables_side_by_side, text_tables
 
 relaxed = settings(
     max_examples=150,

@@ -50,8 +50,10 @@ def test_column_types(cells: list[Cell], kind: str, markers: dict[str, int]) -> 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("5", "integer"), ("-5", "integer"), ("1,234", "integer"), ("0.25", "decimal"), ("1e-3", "decimal"), ("007", "code"), ("5%", "noted"),
-     ("£5", "noted"), ("(3)", "noted"), ("8E782", "code"), ("5A7", "code"), ("1,234 r", "noted"), ("..", "marker"), ("c", "marker"),
+    [("5", "integer"), ("-5", "integer"), ("1,234", "integer"), ("0.25", "decimal"), ("1e-3", "decimal"),
+    ("007", "code"), ("5%", "noted"),
+     ("£5", "noted"), ("(3)", "noted"), ("8E782", "code"), ("5A7", "code"), ("1,234 r", "noted"), ("..",
+     "marker"), ("c", "marker"),
      ("Leeds", "text"), ("2024/25", "code")],
 )  # fmt: skip
 def test_text_classes(text: str, kind: str) -> None:
@@ -76,7 +78,13 @@ def typed(rows: list[list[Cell]], **more: Any) -> dict[str, list[Any]]:
 
 
 def test_a_table_as_arrow_keeps_what_is_printed() -> None:
-    rows: list[list[Cell]] = [["Code", "Name", "n", "Share (%)"], ["007", "Fife", 5.0, 0.5], [], ["012", " ", "*", "100%*"], ["A81", "Powys", 7.0, 0.25]]
+    rows: list[list[Cell]] = [
+        ["Code", "Name", "n", "Share (%)"],
+        ["007", "Fife", 5.0, 0.5],
+        [],
+        ["012", " ", "*", "100%*"],
+        ["A81", "Powys", 7.0, 0.25],
+    ]
     got = typed(rows)
     assert got["_source_row"] == [2, 4, 5]
     assert got["code"] == ["007", "012", "A81"]

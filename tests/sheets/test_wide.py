@@ -42,7 +42,10 @@ def test_labels_are_read(printed: Cell, period: str) -> None:
     assert found.canonical == period
 
 
-@pytest.mark.parametrize("printed", ["10-12", "10-14", "0-4", "90+", "A81001", "12", 12.0, "2024/26", "1-4 weeks", "Type 1", None, True, "30/02/2024"])
+@pytest.mark.parametrize(
+    "printed",
+    ["10-12", "10-14", "0-4", "90+", "A81001", "12", 12.0, "2024/26", "1-4 weeks", "Type 1", None, True, "30/02/2024"],
+)
 def test_bands_codes_and_plain_numbers_are_no_periods(printed: Cell) -> None:
     assert read_label(printed) is None
 
@@ -55,7 +58,10 @@ def heads(labels: list[Cell], stub: str = "Area") -> list[list[Cell]]:
     ("labels", "periods"),
     [
         (["Apr-24", "May-24", "Jun-24", "Jul-24 [7]"], ["2024-04", "2024-05", "2024-06", "2024-07"]),
-        ([datetime(2009, 11, 30), datetime(2009, 12, 31), datetime(2010, 1, 31), datetime(2010, 2, 28)], ["2009-11", "2009-12", "2010-01", "2010-02"]),
+        (
+            [datetime(2009, 11, 30), datetime(2009, 12, 31), datetime(2010, 1, 31), datetime(2010, 2, 28)],
+            ["2009-11", "2009-12", "2010-01", "2010-02"],
+        ),
         (["2021/22", "2022/23", "2023/24"], ["2021-22", "2022-23", "2023-24"]),
         ([2018.0, 2019.0, 2020.0, 2021.0], ["2018", "2019", "2020", "2021"]),
         ([datetime(2020, 1, 3) + timedelta(7 * n) for n in range(5)], [f"2020-W{n:02d}" for n in range(1, 6)]),
@@ -86,18 +92,32 @@ def test_what_is_no_series_stays(labels: list[Cell]) -> None:
 
 
 def test_years_under_two_measures_are_not_one_series() -> None:
-    rows: list[list[Cell]] = [[None, "Births", None, "Deaths", None], ["Area", "2022", "2023", "2022", "2023"], ["Fife", 1.0, 2.0, 3.0, 4.5], ["Powys", 1.0, 2.0, 3.0, 4.0]]
+    rows: list[list[Cell]] = [
+        [None, "Births", None, "Deaths", None],
+        ["Area", "2022", "2023", "2022", "2023"],
+        ["Fife", 1.0, 2.0, 3.0, 4.5],
+        ["Powys", 1.0, 2.0, 3.0, 4.0],
+    ]
     assert table(rows, [(0, 1, 0, 2), (0, 3, 0, 4)]).wide_periods is None
 
 
 def test_months_below_their_year() -> None:
-    rows: list[list[Cell]] = [[None, 2020.0, None, 2021.0, None], ["Area", "Nov", "Dec", "Jan", "Feb"], ["Fife", 9.0, 2.0, 3.0, 4.0], ["Powys", 1.0, 2.0, 3.0, 4.0]]
+    rows: list[list[Cell]] = [
+        [None, 2020.0, None, 2021.0, None],
+        ["Area", "Nov", "Dec", "Jan", "Feb"],
+        ["Fife", 9.0, 2.0, 3.0, 4.0],
+        ["Powys", 1.0, 2.0, 3.0, 4.0],
+    ]
     found = table(rows, [(0, 1, 0, 2), (0, 3, 0, 4)])
     assert [c.period for c in found.columns[1:]] == ["2020-11", "2020-12", "2021-01", "2021-02"]
 
 
 def test_the_long_table() -> None:
-    rows: list[list[Cell]] = [["Code", "Apr-24", "May-24", "Jun-24", "Jul-24", "Value"], ["A1", 1.0, "*", 3.0, None, 9.0], ["A2", 4.0, 5.0, 6.5, None, 8.0]]
+    rows: list[list[Cell]] = [
+        ["Code", "Apr-24", "May-24", "Jun-24", "Jul-24", "Value"],
+        ["A1", 1.0, "*", 3.0, None, 9.0],
+        ["A2", 4.0, 5.0, 6.5, None, 8.0],
+    ]
     sheet = grid(rows)
     (found,) = detect(sheet).tables
     got = typed_table(sheet, found).to_pydict()

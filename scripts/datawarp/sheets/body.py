@@ -10,8 +10,10 @@ from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_
 from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(
-    r"""(?:source|note|notes|footnote|footnotes|key|legend|symbols?|copyright|©|\(c\)\ crown|contact|published|data\ quality
-        |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)|these\ |for\ (?:more|further)
+    r"""(?:source|note|notes|footnote|footnotes|key|legend|symbols?|copyright|©|\(c\)\ crown
+        |contact|published|data\ quality
+        |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
+        |these\s|for\s(?:more|further)
         |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
         (?:\b|:)|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
     re.X | re.I,

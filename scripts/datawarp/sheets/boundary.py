@@ -102,9 +102,9 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         gap = 0
         filled = view.filled(j, first, last)
         over = [c for c in filled if c in figures]
-        if broken and figures and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
-            if over or figures_elsewhere(view, j, figures, first, last):
-                return found[:whole]  # what stands between is the next table's title
+        texts = len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled)
+        if broken and figures and texts and (over or figures_elsewhere(view, j, figures, first, last)):
+            return found[:whole]  # what stands between is the next table's title
         if whole and repeats(view, i, j, first, last):
             return found[:whole]
         numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]

@@ -39,7 +39,8 @@ _BRACKETED = re.compile(
 _SUPERSCRIPT = re.compile(r"[\u00b9\u00b2\u00b3\u2070-\u2079*†‡§¹²³]+")
 _FUSED = re.compile(r"(?<=[a-z])(?:\d{1,2})(?:\s*,\s*\d{1,2})+$")
 _WORDS = (
-    ("%", " percent "), ("£", " pounds "), ("€", " euros "), (">=", " at_least "), ("<=", " at_most "), ("≥", " at_least "),
+    ("%", " percent "), ("£", " pounds "), ("€", " euros "), (">=", " at_least "), ("<=", " at_most "),
+    ("≥", " at_least "),
     ("≤", " at_most "), (">", " over "), ("<", " under "), ("+", " plus "), ("&", " and "), ("@", " at "),
 )  # fmt: skip
 _UNITS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -115,7 +116,7 @@ def physical_name(parts: list[str], letters: str) -> str:
 
 
 def unique_names(headers: list[tuple[list[str], str]], taken: Iterable[str] = ()) -> list[str]:
-    """Names of a table's columns other than ``taken``; headers printed twice are told apart by a count from the left."""
+    """Names of a table's columns other than ``taken``; the second of one header ends in ``_2``."""
     names: list[str] = []
     taken = set(taken)
     for parts, letters in headers:

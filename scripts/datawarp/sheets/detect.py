@@ -6,6 +6,7 @@ The rules in words are in docs/reference/detection.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from datawarp.registry.models import SheetOverride
 from datawarp.sheets.account import account_for, count_rows, footnotes_below
@@ -113,7 +114,7 @@ def _search(view: View, start: int, stop: int, first: int, last: int, found: lis
         if len(blocks) > 1:
             ends = []
             edges = [first, *[b[0] for b in blocks[1:]], last + 1]
-            for left, right in zip(edges, edges[1:], strict=False):
+            for left, right in pairwise(edges):
                 count = len(found)
                 _search_one(view, start, stop, left, right - 1, found)
                 ends += [c.body.last for c in found[count:]]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import pairwise
 
 from datawarp.registry.periods import MONTHS
 from datawarp.sheets.cells import one_line
@@ -186,13 +187,13 @@ def as_series(labels: list[PeriodLabel]) -> list[PeriodLabel] | None:
         return None
     if labels[0].kind == "day":
         labels = _days_as_periods(labels) or labels
-    steps = {b.order - a.order for a, b in zip(labels, labels[1:], strict=False)}
+    steps = {b.order - a.order for a, b in pairwise(labels)}
     return labels if steps in ({1}, {-1}) else None
 
 
 def _days_as_periods(labels: list[PeriodLabel]) -> list[PeriodLabel] | None:
     days = [date.fromordinal(label.order) for label in labels]
-    steps = {abs((b - a).days) for a, b in zip(days, days[1:], strict=False)}
+    steps = {abs((b - a).days) for a, b in pairwise(days)}
     if steps == {7}:
         weeks = []
         for day in days:

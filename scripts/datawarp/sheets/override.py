@@ -72,7 +72,8 @@ def _columns(view: View, grid: Grid, override: SheetOverride) -> tuple[int, int]
     first, last = (column_index(letters) for letters in override.columns)
     if not 0 <= first <= last < max(view.width, 1):
         raise SheetError(
-            f"the registry names columns {override.columns[0]} to {override.columns[1]}, beyond the sheet's {view.width}",
+            f"the registry names columns {override.columns[0]} to {override.columns[1]}, "
+            f"the sheet has {view.width} columns",
             where=grid.sheet,
             hint="correct the sheet's entry under `sheets:`",
         )

@@ -19,11 +19,13 @@ _CONTENTS = re.compile(
 )  # fmt: skip
 _NOTES = re.compile(
     r"notes?|footnotes?|note\s+(?:number|text)|definitions?|glossary|terms?(?:\s+and\s+definitions?)?|metadata|symbols?"
-    r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?|change\s*log|version(?:\s+history)?|shorthand", re.I
+    r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?"
+    r"|change\s*log|version(?:\s+history)?|shorthand", re.I
 )  # fmt: skip
 _HISTORY = re.compile(r"\b(?:version|revision|change|amendment|correction)s?\b", re.I)
 _DEFINED = re.compile(
-    r"\b(?:fields?|variables?|columns?|data\s+items?|elements?|terms?|symbols?|shorthand|metrics?|abbreviations?|acronyms?)\b", re.I
+    r"\b(?:fields?|variables?|columns?|data\s+items?|elements?|terms?|symbols?|shorthand"
+    r"|metrics?|abbreviations?|acronyms?)\b", re.I
 )  # fmt: skip
 _MEANING = re.compile(r"\b(?:definitions?|descriptions?|meanings?|explanations?|notes?|stands\s+for)\b", re.I)
 _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")

@@ -48,7 +48,9 @@ def _share_type(table: TableFinding, body: BodyCells) -> None:
     """Give the columns that become one ``value`` column one type."""
     wide = [c for c in table.columns if table.wide_periods and c.column in table.wide_periods.columns]
     types = {c.type for c in wide}
-    common: ColumnKind = next(iter(types)) if len(types) == 1 else "numeric" if types <= {"integer", "numeric"} else "text"
+    common: ColumnKind = (
+        next(iter(types)) if len(types) == 1 else "numeric" if types <= {"integer", "numeric"} else "text"
+    )
     for column in wide:
         if column.type != common:
             column.type, column.markers = column_type(body.columns[column.index], common)
@@ -142,7 +144,13 @@ def typed_value(value: Cell, found: ColumnKind) -> Any:
         return value if isinstance(value, bool) else None
     day = day_in(value) if isinstance(value, str) else value
     if found == "timestamp":
-        return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day) if isinstance(day, date) else None
+        return (
+            day
+            if isinstance(day, datetime)
+            else datetime(day.year, day.month, day.day)
+            if isinstance(day, date)
+            else None
+        )
     if isinstance(day, datetime):
         return day.date() if _is_midnight(day) else None
     return day if isinstance(day, date) else None
@@ -181,7 +189,10 @@ def arrow_column(cells: Sequence[Cell], column: ColumnFinding) -> tuple[pa.Array
         return plain, None
     # Texts are converted once per distinct value; other cells one by one, since 1 and True are the same key.
     texts = {v: typed_value(v, found) for v in set(cells) if isinstance(v, str)} if str in types else {}
-    values = [texts[v] if isinstance(v, str) else v if type(v) is float and found == "numeric" else typed_value(v, found) for v in cells]
+    values = [
+        texts[v] if isinstance(v, str) else v if type(v) is float and found == "numeric" else typed_value(v, found)
+        for v in cells
+    ]
     if found == "text":
         return pa.array(values, pa.string()), None
     odd = {v: v for v, value in texts.items() if value is None and v.strip()}
@@ -264,7 +275,10 @@ def _long(
         values.append(found)
         markers.append(marked if marked is not None else pa.nulls(n, pa.string()))
     which = pa.array(np.tile(np.arange(k, dtype="int32"), n))
-    labels = (pa.array([c.period for c in periods], pa.string()), pa.array([c.period_label for c in periods], pa.string()))
+    labels = (
+        pa.array([c.period for c in periods], pa.string()),
+        pa.array([c.period_label for c in periods], pa.string()),
+    )
     long_arrays = [
         *(a.take(repeated) for a in arrays),
         *(label.take(which) for label in labels),
