@@ -103,12 +103,12 @@ def assess(
 
 
 def invalid_units(paths: Paths) -> list[str]:
-    """The units that the last validation found severely wrong; empty when none was made."""
+    """What the last validation found severely wrong, units among it; empty when none was made."""
     try:
         findings: list[dict[str, Any]] = read_json(paths.output / "validation.json")["findings"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return []
-    return sorted({f["unit"] for f in findings if f.get("severity") == "severe" and f.get("unit")})
+    return sorted({f["subject"] for f in findings if f.get("severity") == "severe" and f.get("subject")})
 
 
 def report(assessment: Assessment) -> str:

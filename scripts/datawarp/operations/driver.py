@@ -79,10 +79,19 @@ class Plan:
                 for name, item in found.items()
                 if name not in failed or retry_after(asdict(failed[name]), now).state == "due"
             }
-        batch = choose(self.choice, self.units, {name: item.reason for name, item in found.items()})
+        reasons = {name: item.reason for name, item in found.items()}
+        batch = choose(self.choice, self.units, reasons, self._invalid())
         taken = {name: found[name] for name in batch.build}
         taken |= {name: Pending(name, f"strategy={self.choice.strategy}", again=True) for name in batch.refresh}
         return taken
+
+    def _invalid(self) -> list[str]:
+        """The units that the last validation found severely wrong; they matter to one strategy alone."""
+        if self.choice.strategy != "validation":
+            return []
+        from datawarp.operations.assess import invalid_units
+
+        return invalid_units(self.paths)
 
     @property
     def listed(self) -> list[str]:
