@@ -7,6 +7,7 @@ does not recur below, and a first body row that is like the rest.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -120,6 +121,9 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
 
 def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
     """Whether view row ``j`` prints the headings of row ``i`` once more."""
+    above, below = view.kinds[i][first : last + 1], view.kinds[j][first : last + 1]
+    if sum(map(operator.eq, above, below)) < 0.6 * (len(above) - above.count(BLANK)):
+        return False  # cells of other kinds cannot print the same
     heads = [(c, one_line(view.value(i, c))) for c in view.filled(i, first, last)]
     texts = sum(view.kinds[i][c] in (TEXT, PROSE) for c, _ in heads)
     same = sum(one_line(view.value(j, c)) == text for c, text in heads)
