@@ -95,6 +95,8 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             break
         values = [c for c in filled if view.kinds[i][c] in (NUMBER, DATE, MARKER)]
         is_row = bool(values) and (bool(stub) or len(values) >= 2 or len(data) == 1 or not (set(columns) - set(data)))
+        if values and not gap and end == i - 1:
+            is_row = is_row or view.kinds[i][values[0]] == NUMBER  # a total without a label
         if filled and not values:
             is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
         if not filled and len(stub) >= 2 and not gap and not noted:

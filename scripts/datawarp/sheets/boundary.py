@@ -24,6 +24,7 @@ LARGEST_GAP = 4  # blank rows that end the sample
 ACCEPT = 0.4
 MOST_TEXT_ROWS = 4
 _KEY = re.compile(r"[^:]{1,40}:")
+_NOTES = re.compile(r"(?:foot)?notes?:?|(?:source|key)s?:?", re.I)
 
 
 @dataclass
@@ -45,6 +46,17 @@ class Boundary:
     def columns(self) -> list[int]:
         """All columns with something in them, left to right."""
         return sorted([*self.data, *self.text, *self.empty])
+
+
+def is_banner(view: View, i: int, columns: Sequence[int]) -> bool:
+    """Whether a row is one text merged across the columns: a label of the rows below it, not a heading of figures."""
+    merge = view.merge_at(i, columns[0]) if view.kinds[i][columns[0]] in (TEXT, PROSE) else None
+    return (
+        merge is not None
+        and merge.left == columns[0] < merge.right
+        and merge.right >= columns[-1]
+        and len(view.filled(i, columns[0], columns[-1])) == 1
+    )
 
 
 def head_kind(view: View, i: int, column: int) -> str:
@@ -80,12 +92,23 @@ def is_sequence(values: Sequence[Cell]) -> bool:
 
 
 def is_long_sequence(values: Sequence[Cell]) -> bool:
-    """Whether figures can only be headings: dates, years, or six and more numbers in step."""
+    """Whether figures can only be headings: dates, years up or down, or six and more numbers in step."""
     if not is_sequence(values):
         return False
     numbers = [n for v in values if (n := number_in(v) if isinstance(v, str) else v) is not None]
-    years = all(isinstance(n, int | float) and 1950 <= n <= 2100 for n in numbers)
-    return len(set(map(str, numbers))) >= 6 or years or all(isinstance(n, date) for n in numbers)
+    if all(isinstance(n, date) for n in numbers):
+        return True
+    distinct = [n for n in dict.fromkeys(numbers) if isinstance(n, int | float)]
+    if all(1950 <= n <= 2100 for n in distinct):
+        return distinct in (sorted(distinct), sorted(distinct, reverse=True))
+    return len(distinct) >= 6
+
+
+def is_scale(values: Sequence[Cell]) -> bool:
+    """Whether numbers are points of a scale from 0 to 120, uneven ones too: percentiles 10, 20, 25; ages 0, 1, 5."""
+    numbers = [number_in(v) if isinstance(v, str) else v for v in values]
+    whole = [n for n in numbers if isinstance(n, int | float) and 0 <= n <= 120 and float(n).is_integer()]
+    return len(whole) == len(values) >= 4 and all(a < b for a, b in pairwise(whole))
 
 
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
@@ -102,6 +125,8 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
             continue
         gap = 0
         filled = view.filled(j, first, last)
+        if broken and whole and len(filled) == 1 and _NOTES.fullmatch(one_line(view.value(j, filled[0]))):
+            return found[:whole]
         over = [c for c in filled if c in figures]
         texts = len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled)
         if broken and figures and texts and (over or figures_elsewhere(view, j, figures, first, last)):
@@ -109,7 +134,8 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         if whole and repeats(view, i, j, first, last):
             return found[:whole]
         numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
-        if len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers]):
+        labelled = len(filled) == 2 and numbers == filled[1:]
+        if labelled or (len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers])):
             figures.update(numbers)
         found.append(j)
         if numbers:
@@ -124,10 +150,18 @@ def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
     above, below = view.kinds[i][first : last + 1], view.kinds[j][first : last + 1]
     if sum(map(operator.eq, above, below)) < 0.6 * (len(above) - above.count(BLANK)):
         return False  # cells of other kinds cannot print the same
-    heads = [(c, one_line(view.value(i, c))) for c in view.filled(i, first, last)]
-    texts = sum(view.kinds[i][c] in (TEXT, PROSE) for c, _ in heads)
-    same = sum(one_line(view.value(j, c)) == text for c, text in heads)
-    return texts >= 1 and same >= 2 and same >= 0.6 * len(heads)
+    if TEXT not in above and PROSE not in above:
+        return False
+    heads = view.filled(i, first, last)
+    fewest = max(2, 0.6 * len(heads))
+    same = len(heads)  # those that are, or may yet prove to be, the same
+    for c in heads:
+        a, b = view.value(i, c), view.value(j, c)
+        if a != b and one_line(a) != one_line(b):
+            same -= 1
+            if same < fewest:
+                return False
+    return same >= fewest
 
 
 def figures_elsewhere(view: View, i: int, figures: Collection[int], first: int, last: int) -> bool:
@@ -171,9 +205,12 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
             empty.append(c)
     if not data and not text:
         return None
-    total = _data_score(view, i, sample, data, heads) + _text_score(view, i, sample, text, heads)
-    total -= _unfinished(view, sample, data)
-    return Boundary(i, total / (len(data) + len(text)), data, text, empty, sample)
+    columns = sorted([*data, *text])
+    banners = [j for j in sample[:6] if is_banner(view, j, columns)] if view.merges else []
+    total = _data_score(view, i, sample, data, heads, banner=sample[0] in banners)
+    total += _text_score(view, i, sample, text, heads)
+    total -= _unfinished(view, [j for j in sample[:6] if j not in banners], data)
+    return Boundary(i, total / len(columns), data, text, empty, sample)
 
 
 def _last_named(view: View, i: int, sample: list[int], first: int, last: int, heads: dict[int, str]) -> int:
@@ -188,9 +225,12 @@ def _last_named(view: View, i: int, sample: list[int], first: int, last: int, he
     return named[-1] if 2 * filled < len(sample) else last
 
 
-def _data_score(view: View, i: int, sample: list[int], data: list[int], heads: dict[int, str]) -> float:
+def _data_score(
+    view: View, i: int, sample: list[int], data: list[int], heads: dict[int, str], *, banner: bool
+) -> float:
     figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE)]
-    series = is_sequence(figures)
+    named = sum(heads[c] in (TEXT, PROSE) for c in data)
+    series = is_sequence(figures) or (named > 0 and is_scale(figures) and not _rises(view, sample[0], i))
     # A lone year or date over numbers is a heading when every other data column has a text.
     alone = len(figures) == 1 and len(data) <= 4 and read_label(figures[0]) is not None
     total = 0.0
@@ -207,15 +247,20 @@ def _data_score(view: View, i: int, sample: list[int], data: list[int], heads: d
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
             total += 0 if above else -0.2
-        if head_kind(view, sample[0], c) in (TEXT, PROSE):
+        if not banner and head_kind(view, sample[0], c) in (TEXT, PROSE):
             total -= 1.2
     return total
+
+
+def _rises(view: View, j: int, i: int) -> bool:
+    """Whether the figures of view row ``j`` below the scale in row ``i`` rise just like it, as counts may."""
+    return is_scale([view.value(j, c) for c in view.filled(i) if view.kinds[i][c] == NUMBER])
 
 
 def _unfinished(view: View, sample: list[int], data: list[int]) -> float:
     """The cost of rows below that still name columns: texts where figures belong, before any figure."""
     cost = 0.0
-    for j in sample[:6]:
+    for j in sample:
         kinds = [k for c in data if (k := head_kind(view, j, c)) != BLANK]
         texts = sum(k in (TEXT, PROSE) for k in kinds)
         if kinds and 2 * texts >= len(kinds):
@@ -297,10 +342,13 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
     """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
     while found.data and found.row + 1 < stop:
         i = found.row + 1
+        if _names_labels(view, found) and (lower := score(view, i, stop, first, last)) and lower.data == found.data:
+            return lower
         filled = [c for c in found.data if view.kinds[i][c] != BLANK]
         texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
         figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-        named = len(texts) + (len(figures) if figures and is_long_sequence(figures) else 0)
+        series = bool(figures) and is_long_sequence(figures) and not _is_record(view, found, figures)
+        named = len(texts) + (len(figures) if series else 0)
         lower = score(view, i, stop, first, last)
         if 2 * len(filled) < len(found.data) or named < len(filled) or lower is None or not lower.data:
             return found
@@ -308,3 +356,21 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
             return found
         found = lower
     return found
+
+
+def _names_labels(view: View, found: Boundary) -> bool:
+    """Whether the row below headings of figures alone names the columns of labels: Code and Name below dates."""
+    i = found.row + 1
+    filled = [c for c in found.columns if view.kinds[i][c] != BLANK]
+    if len(filled) < 2 or not set(filled) <= set(found.text) or found.row + 2 >= len(view.rows):
+        return False
+    return all(view.kinds[i][c] == TEXT and head_kind(view, found.row, c) == BLANK for c in filled)
+
+
+def _is_record(view: View, found: Boundary, figures: Sequence[Cell]) -> bool:
+    """Whether numbers in step below headings are a body's own: the row has labels, as have the rows below."""
+    dated = any(isinstance(v, date) for v in figures)
+    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
+    if dated or all(1950 <= n <= 2100 for n in numbers):
+        return False
+    return any(view.kinds[found.row + 1][c] in (TEXT, PROSE) for c in found.text)

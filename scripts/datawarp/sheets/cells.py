@@ -91,13 +91,21 @@ def is_noted_number(text: str) -> bool:
     return re.fullmatch(rf"(?:\s*(?:{_NOTED.pattern}))+", rest, re.I) is not None
 
 
+def _is_marked_figure(text: str) -> bool:
+    """Whether a text is a figure with a mark in brackets or stars; a year with one is a heading."""
+    match = _NUMBER.match(text) if text[0] in "0123456789£$€(-" and text[-1] in "])*†‡" else None
+    if match is None or not is_noted_number(text):
+        return False
+    return not re.fullmatch(r"(?:19|20)\d\d", match[0].strip())
+
+
 @lru_cache(maxsize=65536)
 def text_kind(text: str) -> str:
     """Kind of a text cell: blank, number, marker, prose or label."""
     stripped = text.strip()
     if not stripped:
         return BLANK
-    if number_in(stripped) is not None:
+    if number_in(stripped) is not None or _is_marked_figure(stripped):
         return NUMBER
     if is_marker(stripped):
         # A capital by itself is a grade, a sex or a code more often than a symbol; beside numbers it is still kept.

@@ -5,6 +5,7 @@ The rules in words are in docs/reference/detection.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from datawarp.registry.models import SheetOverride
 from datawarp.sheets.account import account_for, count_rows, footnotes_below
 from datawarp.sheets.body import Body, find_body
 from datawarp.sheets.boundary import SAMPLE_ROWS, Boundary, find_boundary, head_kind, is_like_below
-from datawarp.sheets.cells import BLANK, DATE, NUMBER, one_line
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.columns import LONG, printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
@@ -26,6 +27,7 @@ from datawarp.sheets.view import View, view_of
 from datawarp.sheets.wide import find_wide
 
 MOST_TABLES = 200
+_LEGEND = re.compile(r"(?:key|legend|symbols?|notation|conventions?|shorthand)\b.*", re.I)
 
 
 @dataclass
@@ -179,12 +181,28 @@ def table_columns(
         if headed or counts[c]:
             columns.append(c)
     named = [c for c in columns if any(head_kind(view, i, c) != BLANK for i in header.rows)]
-    limit = max(named, default=columns[-1])
+    legend = _before_legend(view, boundary, columns, rows)
+    limit = min(max(named, default=columns[-1]), legend)
     stray = []
     for c in columns:
-        if c > limit and (c > boundary.columns[-1] or counts[c] <= max(1, 0.1 * len(rows))):
+        if c > limit and (c > legend or c > boundary.columns[-1] or counts[c] <= max(1, 0.1 * len(rows))):
             stray.append(c)
     return [c for c in columns if c not in stray], stray
+
+
+def _before_legend(view: View, boundary: Boundary, columns: list[int], rows: range) -> int:
+    """The last column before a key behind a gap: a few rows of a symbol and its meaning."""
+    gaps = [n for n in range(1, len(columns)) if columns[n] - columns[n - 1] > 1]
+    if not gaps or len(columns) - gaps[-1] > 2:
+        return columns[-1]
+    block = columns[gaps[-1] :]
+    filled = [[view.kinds[i][c] for c in block if view.kinds[i][c] != BLANK] for i in rows]
+    used = [kinds for kinds in filled if kinds]
+    symbols = sum(len(kinds) == 2 and kinds[0] == MARKER and kinds[1] in (TEXT, PROSE, MARKER) for kinds in used)
+    few = 2 * len(used) <= len(filled) and used == filled[: len(used)]
+    named = _LEGEND.fullmatch(one_line(view.value(boundary.row, block[0])).strip(" :")) is not None
+    legend = len(block) == 2 and used and symbols >= 0.6 * len(used) and (named or few)
+    return columns[gaps[-1] - 1] if legend else columns[-1]
 
 
 def side_by_side(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> list[tuple[int, int]]:

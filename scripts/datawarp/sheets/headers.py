@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from datawarp.sheets.boundary import Boundary, head_kind, is_key_and_value, is_sequence
-from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, one_line
+from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.view import View
 
 MOST_TIERS = 6
@@ -108,7 +108,10 @@ def _is_tier(
         return False
     kinds = [view.kinds[i][c] for c in filled]
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-    if figures and not is_sequence(figures) and not (len(figures) == 1 and len(filled) > 1 and DATE in kinds):
+    # One date beside texts names a column; a wording over several rows may break at its figure: Rate per | 100,000.
+    lone = len(figures) == 1 and len(filled) > 1
+    wording = lone and isinstance(figures[0], str) and kinds.count(TEXT) >= 2
+    if figures and not is_sequence(figures) and not (lone and DATE in kinds) and not wording:
         return False
     spans = [m for c in filled if (m := view.merge_at(i, c)) and m.right > m.left]
     stands = [m for c in filled if (m := view.merge_at(i, c)) and m.bottom > m.top]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from datawarp.sheets.boundary import is_key_and_value, is_sequence
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, one_line
+from datawarp.sheets.grid import Cell
 from datawarp.sheets.view import View
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ _DEFINED = re.compile(
 )  # fmt: skip
 _MEANING = re.compile(r"\b(?:definitions?|descriptions?|meanings?|explanations?|notes?|stands\s+for)\b", re.I)
 _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")
+_SHEET_NAME = re.compile(
+    r"(?:table|tab|figure|fig|chart|sheet|worksheet|annex|map)[\s_]*[a-z]{0,3}[\s_.]?\d+(?:[._-]?\d+)*[a-z]{0,2}|cover(?:[\s_]sheet)?|notes|contents",
+    re.I,
+)
+_NOTE_NUMBER = re.compile(r"(?:foot)?notes?(?:\s+(?:number|no\.?|id|ref(?:erence)?|code))?", re.I)
+_NOTE_TEXT = re.compile(r"(?:(?:foot)?note\s+)?(?:text|wording|descriptions?|details?|content)|(?:foot)?notes?", re.I)
+_PARTICULAR = re.compile(
+    r"(?:publication|release|report(?:ing)?|title|date|(?:geographic(?:al)?\s+)?coverage|geography|period|frequency|next|last"
+    r"|contact|e-?mail|telephone|phone|press|media|responsible|publisher|published|author|status|source|theme|website|url|copyright|licen[cs]e)"
+    r"\b.{0,40}", re.I
+)  # fmt: skip
 LONG_TEXT = 70
 
 
@@ -70,6 +82,10 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
     figures = [c for c in boundary.data if c in columns]
     if len(columns) <= 5 and _is_history(view, candidate):
         return "a history of versions and revisions"
+    if _lists_sheets(view, candidate):
+        return "a list of contents: names of sheets and their titles"
+    if _numbers_notes(view, candidate):
+        return "notes: their numbers and wording"
     counted = {c: sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) for c in figures}
     if any(counted[c] for c in figures if c != columns[0]):
         # Numbers right of the first column make a table, unless they are a few in a list of prose.
@@ -92,11 +108,40 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "notes: text under a heading that says so"
     if len(columns) <= 2 and sum(is_key_and_value(view, i, columns[0], columns[-1]) for i in rows) * 2 >= len(rows):
         return "a cover: headings with their particulars"
+    keys = [one_line(view.value(i, columns[0])) for i in (boundary.row, *rows)]
+    if len(columns) <= 2 and not figures and sum(_PARTICULAR.fullmatch(k) is not None for k in keys) * 2 > len(keys):
+        return "a cover: headings with their particulars"
     if not figures and _gives_addresses(texts, len(rows)):
         return "a cover: particulars of the publication and whom to ask"
     if len(rows) <= 1 and not figures:
         return "two lines of text, no body"
     return None
+
+
+def _lists_sheets(view: View, candidate: Candidate) -> bool:
+    """Whether the first column names the sheets of a workbook, and nothing but dates and years stands beside it."""
+    columns = candidate.columns
+    rows = [candidate.boundary.row, *range(candidate.body.first, candidate.body.last + 1)]
+    names = [one_line(view.value(i, columns[0])) for i in rows[1:] if view.kinds[i][columns[0]] != BLANK]
+    named = sum(_SHEET_NAME.fullmatch(name) is not None for name in names)
+    if len(columns) > 8 or len(names) < 2 or named < 0.6 * len(names):
+        return False
+    figures = [(i, c) for i in rows for c in columns[1:] if view.kinds[i][c] == NUMBER]
+    return all(_is_year(view.value(i, c)) for i, c in figures)
+
+
+def _is_year(value: Cell) -> bool:
+    return isinstance(value, int | float) and value in range(1950, 2101)
+
+
+def _numbers_notes(view: View, candidate: Candidate) -> bool:
+    """Whether the headings are a note's number and its wording."""
+    heads = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
+    return (
+        len(heads) <= 6
+        and _NOTE_NUMBER.fullmatch(heads[0]) is not None
+        and any(_NOTE_TEXT.fullmatch(head) for head in heads[1:])
+    )
 
 
 def _gives_addresses(texts: dict[int, list[str]], n_rows: int) -> bool:
