@@ -19,6 +19,7 @@ _FOOTNOTE = re.compile(
     re.X | re.I,
 )
 LABEL_LENGTH = 60
+SHORT_LABEL = 20  # a label of this length is one beside the shortest labels too
 
 
 def is_footnote(text: str) -> bool:
@@ -44,6 +45,12 @@ def _reads_as_note(view: View, i: int, columns: list[int]) -> bool:
     if len(filled) == 2 and view.kinds[i][filled[0]] == MARKER and view.kinds[i][filled[1]] in (TEXT, PROSE):
         return True  # a legend: the symbol and its meaning
     return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
+
+
+def _explains_a_symbol(view: View, i: int, columns: list[int]) -> bool:
+    """Whether a row is a symbol and its meaning."""
+    kinds = [view.kinds[i][c] for c in columns if view.kinds[i][c] != BLANK]
+    return kinds[0] == MARKER and kinds[1] in (TEXT, PROSE)
 
 
 def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> bool:
@@ -101,6 +108,8 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
         if not filled and len(stub) >= 2 and not gap and not noted:
             is_row = end is None or not _reads_as_note(view, i, columns)
+        if is_row and end is not None and len(filled) + len(stub) == 2 and _explains_a_symbol(view, i, columns):
+            is_row = False
         if is_row and gap and end is not None:
             figures = [c for c in values if view.kinds[i][c] != MARKER]
             is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, columns)
@@ -118,7 +127,7 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
     if begin is None or end is None:
         rows = found.sample
         return Body(rows[0], rows[-1], [], why)
-    trailing = _trailing_labels(view, end, pending, columns)
+    trailing = _trailing_labels(view, begin, end, pending, columns)
     if pending[len(trailing) :] and why.startswith("the sheet"):
         why = "what follows is notes, not rows of the table"
     return Body(begin, trailing[-1] if trailing else end, labels, why)
@@ -135,10 +144,16 @@ def _without_headings(view: View, found: Boundary, end: int | None) -> int | Non
     return end
 
 
-def _trailing_labels(view: View, end: int, pending: list[int], columns: list[int]) -> list[int]:
-    """Rows directly below the last row with values that are rows without any: a short label, no note."""
+def _trailing_labels(view: View, begin: int, end: int, pending: list[int], columns: list[int]) -> list[int]:
+    """Rows directly below the last row with values that are rows without any: a label as short as theirs, no note."""
     taken: list[int] = []
+    if not pending or pending[0] != end + 1:
+        return taken
+    labels = [len(one_line(view.value(i, columns[0]))) for i in range(max(begin, end - 200), end + 1)]
+    longest = max(SHORT_LABEL, int(1.3 * max(labels)))
     for i in pending:
+        if len(one_line(view.value(i, columns[0]))) > longest:
+            break
         if i != end + len(taken) + 1 or _reads_as_note(view, i, columns) or view.kinds[i][columns[0]] == BLANK:
             break
         taken.append(i)

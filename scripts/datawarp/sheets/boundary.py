@@ -347,7 +347,7 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
         filled = [c for c in found.data if view.kinds[i][c] != BLANK]
         texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
         figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-        series = bool(figures) and is_long_sequence(figures) and not _is_record(view, found, figures)
+        series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
         named = len(texts) + (len(figures) if series else 0)
         lower = score(view, i, stop, first, last)
         if 2 * len(filled) < len(found.data) or named < len(filled) or lower is None or not lower.data:
@@ -373,4 +373,17 @@ def _is_record(view: View, found: Boundary, figures: Sequence[Cell]) -> bool:
     numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
     if dated or all(1950 <= n <= 2100 for n in numbers):
         return False
-    return any(view.kinds[found.row + 1][c] in (TEXT, PROSE) for c in found.text)
+    i = found.row
+    above = [i] if i == 0 or len(view.filled(i - 1)) < 2 else [i, i - 1]  # a text by itself above is a title
+    named = {c for c in found.text for r in above if head_kind(view, r, c) != BLANK}
+    return any(view.kinds[i + 1][c] in (TEXT, PROSE) for c in named)
+
+
+def _is_lower_tier(view: View, found: Boundary, filled: Sequence[int], figures: Sequence[Cell]) -> bool:
+    """Whether figures below headings are headings themselves: by their make, or a series below merged groups."""
+    if not figures or not is_sequence(figures):
+        return False
+    if is_long_sequence(figures):
+        return True
+    merges = [view.merge_at(found.row, c) for c in filled]
+    return len(figures) == len(filled) and all(m is not None and m.right > m.left for m in merges)

@@ -33,6 +33,7 @@ _NUMBER = re.compile(
     re.X,
 )
 _NOTED = re.compile(r"[\s*†‡]|\[[^\]]{1,12}\]|\([^)]{1,24}\)|[a-z]{1,2}|[-–—~]", re.I)
+_MARKED = re.compile(r"(?:\s|[*†‡]|\[(?:note\s*)?\w{1,4}\]|\((?:[a-z]{1,2}|[\d.,%\s–-]+)\))+", re.I)
 # A new word starts after a full stop, or a sentence ends in one.
 _SENTENCE = re.compile(r"[a-z)\]0-9]{2}\.(?:\s+[A-Z]|$)")
 
@@ -94,7 +95,7 @@ def is_noted_number(text: str) -> bool:
 def _is_marked_figure(text: str) -> bool:
     """Whether a text is a figure with a mark in brackets or stars; a year with one is a heading."""
     match = _NUMBER.match(text) if text[0] in "0123456789£$€(-" and text[-1] in "])*†‡" else None
-    if match is None or not is_noted_number(text):
+    if match is None or _MARKED.fullmatch(text[match.end() :]) is None:
         return False
     return not re.fullmatch(r"(?:19|20)\d\d", match[0].strip())
 

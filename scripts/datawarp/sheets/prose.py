@@ -34,6 +34,8 @@ _SHEET_NAME = re.compile(
     r"(?:table|tab|figure|fig|chart|sheet|worksheet|annex|map)[\s_]*[a-z]{0,3}[\s_.]?\d+(?:[._-]?\d+)*[a-z]{0,2}|cover(?:[\s_]sheet)?|notes|contents",
     re.I,
 )
+_SHEET = re.compile(r"(?:work)?sheets?|tabs?|tables?", re.I)
+_SHEET_TITLE = re.compile(r"(?:(?:table|sheet|tab)\s+)?(?:titles?|descriptions?|contents?|names?|topics?)", re.I)
 _NOTE_NUMBER = re.compile(r"(?:foot)?notes?(?:\s+(?:number|no\.?|id|ref(?:erence)?|code))?", re.I)
 _NOTE_TEXT = re.compile(r"(?:(?:foot)?note\s+)?(?:text|wording|descriptions?|details?|content)|(?:foot)?notes?", re.I)
 _PARTICULAR = re.compile(
@@ -185,4 +187,7 @@ def _first_text(view: View) -> str:
 
 def _is_contents(view: View, candidate: Candidate, heads: str) -> bool:
     above = [one_line(view.value(i, c)) for i in range(candidate.boundary.row + 1) for c in view.filled(i)]
-    return any(_CONTENTS.fullmatch(text.strip(" :")) for text in above) or _CONTENTS.match(heads) is not None
+    if any(_CONTENTS.fullmatch(text.strip(" :")) for text in above) or _CONTENTS.match(heads) is not None:
+        return True
+    first, *others = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
+    return _SHEET.fullmatch(first) is not None and any(_SHEET_TITLE.fullmatch(head) for head in others)
