@@ -1,0 +1,255 @@
+"""Layouts of statistical sheets as text: cells between bars, ``<`` merged to the left, ``^`` merged upwards."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from grids import grid, headers
+
+from datawarp.sheets.book import open_book
+from datawarp.sheets.detect import detect
+from datawarp.sheets.finding import TableFinding
+from datawarp.sheets.grid import Cell, Grid, Merge, column_letters
+
+Expected = tuple[tuple[int, int], tuple[int, int], str]  # header rows, body rows, headers
+
+
+def cell(text: str) -> Cell:
+    """A number, a day or a text as written; ``<`` and ``^`` are blanks inside a merged range."""
+    if re.fullmatch(r"-?\d*\.?\d+", text):
+        return float(text)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return datetime.fromisoformat(text)
+    return None if text in ("", "<", "^") else text
+
+
+def sheet(text: str) -> Grid:
+    """The grid that a text draws."""
+    lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").split("\n")]
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    for r, line in enumerate(lines):
+        for c, part in enumerate(line):
+            if part in ("<", "^"):
+                before = (r, c - 1) if part == "<" else (r - 1, c)
+                owner[r, c] = owner.get(before, before)
+    merges = []
+    for top, left in dict.fromkeys(owner.values()):
+        covered = [place for place, first in owner.items() if first == (top, left)]
+        merges.append((top, left, max(r for r, _ in covered), max(c for _, c in covered)))
+    return grid([[cell(part) for part in line] for line in lines], merges)
+
+
+def found_on(drawn: str) -> list[Expected]:
+    """Header rows, body rows and headers of the tables on a sheet."""
+    tables = detect(sheet(drawn)).tables
+    assert all(t.account and t.account.balanced for t in tables)
+    return [(t.header_rows or (0, 0), t.data_rows, "; ".join(headers(t))) for t in tables]
+
+
+LAYOUTS: dict[str, tuple[str, list[Expected]]] = {
+    "percentiles as headings": (
+        """
+Description|Jobs|Median|10|20|25|30
+UK|24000|500.5|150|200.1|250|301
+England|20000|510.5|160|210.1|260|311""",
+        [((1, 1), (2, 3), "Description; Jobs; Median; 10; 20; 25; 30")],
+    ),
+    "a first record whose counts are in step": (
+        """
+Table 1.1: Offences
+Offence|2022||||2023||
+|Q1|Q2|Q3|Q4|Q1|Q2|Q3
+Violence|10|20|30|40|50|60|70
+Theft|11|21|31|41|51|61|71""",
+        [
+            (
+                (2, 3),
+                (4, 5),
+                "Offence; 2022 | Q1; 2022 | Q2; 2022 | Q3; 2022 | Q4; 2023 | Q1; 2023 | Q2; 2023 | Q3",
+            )
+        ],
+    ),
+    "quintiles below a merged heading": (
+        """
+Table 2
+|Quintile|<|<|<
+Age|1|2|3|4
+0-4|155|231|98|14
+5-9|90|187|65|39""",
+        [
+            (
+                (2, 3),
+                (4, 5),
+                "Age; Quintile | 1; Quintile | 2; Quintile | 3; Quintile | 4",
+            )
+        ],
+    ),
+    "labels merged across the table": (
+        """
+Measure|2020|2021|2022
+All persons|<|<|<
+Rate|1.5|1.6|1.8
+Males|<|<|<
+Rate|1.1|1.2|1.5""",
+        [((1, 1), (2, 5), "Measure; 2020; 2021; 2022")],
+    ),
+    "units merged over the figures": (
+        """
+|Owners|Renters
+|thousands|<
+All|100|200
+Leeds|30|41""",
+        [((1, 2), (3, 4), "; Owners | thousands; Renters | thousands")],
+    ),
+    "labels named below dates": (
+        """
+Daily admissions
+||2021-01-01|2021-01-02|2021-01-03
+Code|Name|||
+|ENGLAND|2000|2100|2200
+
+Y56|London|800|810|820""",
+        [((2, 3), (4, 6), "Code; Name; 2021-01-01; 2021-01-02; 2021-01-03")],
+    ),
+    "figures with marks": (
+        """
+Area|2020 [r]|2021 [r]
+North|100 [r]|110
+South|90|95 [p]
+East|[x]|80""",
+        [((1, 1), (2, 4), "Area; 2020 [r]; 2021 [r]")],
+    ),
+    "headings that begin with a number": (
+        """
+Area|1 (first)|2 (second)|3 (third)
+North|155|231|98
+South|90|187|65""",
+        [((1, 1), (2, 3), "Area; 1 (first); 2 (second); 3 (third)")],
+    ),
+    "an unlabelled total": (
+        """
+Dept|Date|Supplier|Amount
+DHSC|2023-04-05|ACME|30000.5
+DHSC|2023-04-06|BETA|45000
+|||75000.5""",
+        [((1, 1), (2, 4), "Dept; Date; Supplier; Amount")],
+    ),
+    "remarks directly below the body": (
+        """
+Area|2020|2021
+North|100|110
+South|90|95
+Data for 2021 are subject to change
+Regions as at 1 April""",
+        [((1, 1), (2, 3), "Area; 2020; 2021")],
+    ),
+    "as many notes as rows": (
+        """
+Area|2022|2023
+A|1|2
+B|3|4
+
+Notes
+1|Figures for 2023 are provisional
+2|Rounded to 5""",
+        [((1, 1), (2, 3), "Area; 2022; 2023")],
+    ),
+    "a key beside the rows": (
+        """
+Table 7: Waits
+Org|Jan|Feb|||Key
+AA|10|27||*|Suppressed
+BB|31|44||..|Not available
+CC|*|63
+DD|8|..""",
+        [((2, 2), (3, 6), "Org; Jan; Feb")],
+    ),
+    "a small table above a wide one": (
+        """
+Measure|Value
+Deaths|500
+Rate|12.5
+
+By region
+Region|Deaths|Rate|Lower
+North|55|9.5|8.8
+South|61|8.7|7.1""",
+        [((1, 1), (2, 3), "Measure; Value"), ((6, 6), (7, 8), "Region; Deaths; Rate; Lower")],
+    ),
+}
+
+NO_TABLES = {
+    "contents with a year of the next update": """
+Table of contents
+Table number|Table title|Next update
+Table 1|Deaths by region|2026
+Table 2|Deaths by age|2026""",
+    "sheets without a heading": """
+Workforce statistics
+Table 1|Headcount by region
+Table 2|Headcount by grade""",
+    "worksheets and what they hold": """
+Worksheet|Description|Time period
+R1|Registrations|2010 to 2023
+R2|Licences|2010 to 2023""",
+    "numbered notes in four columns": """
+Notes
+Note number|Note text|Related tables|Link
+note 1|Figures are rounded.|Table 1|
+note 2|Excludes visitors.|Table 1|Portal""",
+    "particulars of a publication": """
+Publication title|Statistical release
+Reporting period|April 2024
+Publication date|13/06/2024
+Frequency|Monthly""",
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_tables_of_a_layout(name: str) -> None:
+    drawn, expected = LAYOUTS[name]
+    assert found_on(drawn) == expected
+
+
+@pytest.mark.parametrize("name", NO_TABLES)
+def test_sheets_to_read_hold_no_table(name: str) -> None:
+    found = detect(sheet(NO_TABLES[name]))
+    assert found.kind == "notes" and found.reason
+
+
+def place(t: TableFinding, down: int = 0, right: int = 0) -> tuple[object, ...]:
+    """Where a table lies, moved down and to the right, and its headers."""
+    head = t.header_rows and (t.header_rows[0] + down, t.header_rows[1] + down)
+    body = (t.data_rows[0] + down, t.data_rows[1] + down)
+    return head, body, [(column_letters(c.index + right), c.original_name) for c in t.columns]
+
+
+def moved(found: Grid, down: int, right: int) -> Grid:
+    """A sheet with blank rows above it and blank columns at its left."""
+    rows = [()] * down + [(None,) * right + tuple(r) for r in found.rows]
+    merges = [Merge(m.top + down, m.left + right, m.bottom + down, m.right + right) for m in found.merges]
+    return Grid(found.sheet, found.member, rows, found.reader, found.sheet_type, merges=merges)
+
+
+def test_tables_of_real_releases_stay_themselves_when_the_sheet_changes_around_them(shared: Path) -> None:
+    """Moved, with notes added or cut off below, or with the body upside down, a table is found as before."""
+    tried = 0
+    for path in sorted(p for p in (shared / "nhs").glob("*/*/*") if p.is_file() and p.stat().st_size < 60_000)[:12]:
+        for g in open_book(path, path.name):
+            before = detect(g).tables if g.complete and len(g.rows) < 1000 else []
+            if not before:
+                continue
+            tried += 1
+            where = f"{path.parent.parent.name} {g.sheet}"
+            assert [place(t) for t in detect(moved(g, 3, 2)).tables] == [place(t, 3, 2) for t in before], where
+            if len(before) > 1:
+                continue
+            last = before[0].data_rows[1]
+            rows = [tuple(r) for r in g.rows[:last]]
+            for notes in ([], [("Source: a survey",)], [(), ("Notes",), ("1. Rounded to the nearest five.",)]):
+                changed = Grid(g.sheet, g.member, [*rows, *notes], g.reader, g.sheet_type, merges=g.merges)
+                assert [place(t) for t in detect(changed).tables] == [place(before[0])], (where, notes)
+    assert tried >= 10
