@@ -157,7 +157,7 @@ def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
     same = len(heads)  # those that are, or may yet prove to be, the same
     for c in heads:
         a, b = view.value(i, c), view.value(j, c)
-        if a != b and one_line(a) != one_line(b):
+        if a != b and not ((isinstance(a, str) or isinstance(b, str)) and one_line(a) == one_line(b)):
             same -= 1
             if same < fewest:
                 return False

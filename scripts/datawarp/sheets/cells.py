@@ -56,7 +56,7 @@ def printed(value: Cell) -> str:
 
 def one_line(value: Cell) -> str:
     """A cell as printed, with white space and line breaks collapsed."""
-    return " ".join(printed(value).split())
+    return " ".join((value if isinstance(value, str) else printed(value)).split())
 
 
 @lru_cache(maxsize=65536)

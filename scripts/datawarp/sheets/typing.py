@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from datawarp.errors import SheetError
 from datawarp.sheets.account import body_of, sample_body
@@ -117,8 +117,14 @@ def _is_midnight(value: Cell) -> bool:
     return not (value.hour or value.minute or value.second or value.microsecond)
 
 
+def _is_whole(value: Cell) -> TypeGuard[int | float]:
+    return type(value) is int or (type(value) is float and value.is_integer())
+
+
 def all_whole(cells: Sequence[Cell]) -> bool:
     """Whether all numbers are whole and exact as 64-bit integers; so is a column without any number."""
+    if len(cells) <= TRIAL:
+        return all(v is None or (_is_whole(v) and abs(v) <= _LARGEST_EXACT) for v in cells)
     import pyarrow as pa
     import pyarrow.compute as pc
 
