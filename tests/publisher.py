@@ -129,6 +129,12 @@ class Publisher:
             self._always[path] = answer
         return self.url(path)
 
+    def heal(self, path: str) -> None:
+        """Answer as usual again, whatever was said before."""
+        with self._lock:
+            self._always.pop(path, None)
+            self._next.pop(path, None)
+
     def asked(self, path: str) -> int:
         """How often ``path`` was asked for."""
         return sum(request.path == path for request in self.requests)

@@ -83,7 +83,7 @@ def account_for(grid: Grid, view: View, table: TableFinding, candidate: Candidat
     notes = table.footnote_rows or (0, -1)
     first, last = table.data_rows
     left, right = table.first_column, table.last_column
-    elsewhere = set()
+    elsewhere: set[int] = set()
     for other in others:
         if other is candidate:
             continue

@@ -7,6 +7,7 @@ The markers are those of the Government Statistical Service's guidance on symbol
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -135,7 +136,7 @@ def kind(value: Cell) -> str:
     return _KINDS[type(value)]
 
 
-def row_kinds(row: tuple[Cell, ...] | list[Cell]) -> str:
+def row_kinds(row: Sequence[Cell]) -> str:
     """The kinds of a row's cells, one letter each."""
     kinds, text = _KINDS, text_kind
     return "".join([text(v) if isinstance(v, str) else kinds[type(v)] for v in row])
