@@ -43,7 +43,8 @@ demo: $(READY)
 	@$(BIN)/python -m datawarp.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	# The long ones first, so that no worker is left alone with them.
+	$(BIN)/python -m pytest tests/workflow tests -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -110,12 +110,10 @@ class Installation:
             return cursor.fetchall()
 
     def outputs(self) -> dict[str, bytes]:
-        """Every file below output/ but what status and previews draw, by its path."""
-        return {
-            str(p.relative_to(self.folder)): p.read_bytes()
-            for p in sorted(self.paths.output.rglob("*"))
-            if p.is_file() and p.suffix in (".parquet", ".json", ".md")
-        }
+        """What is exported, by its path: receipts, Parquet, metadata and the catalogue."""
+        folders = [self.paths.output / name for name in ("receipts", "parquet", "metadata")]
+        files = [self.paths.catalog, self.paths.datapackage, *(p for f in folders for p in f.rglob("*") if p.is_file())]
+        return {self.paths.relative(p): p.read_bytes() for p in sorted(files)}
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,12 @@ from typing import Any
 import openpyxl
 import pytest
 import yaml
-from conftest import ROOT, Installation, NewDatabase
 from publisher import Publisher, digital_page, dropped, publication_page, status
 
 from datawarp.operations.states import unit_states
 from datawarp.registry.registry import read_registry
+
+from .conftest import ROOT, Installation, NewDatabase
 
 FIRST_NIGHT = date(2026, 1, 1)
 NIGHTS = 90

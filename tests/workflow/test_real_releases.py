@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Call, Installation, NewDatabase
 
 from datawarp.manifest.document import read_manifest
+
+from .conftest import Call, Installation, NewDatabase
 
 # `.ci/run` names a folder, so that the score can be told of the same run.
 KEPT = "DATAWARP_REAL_RUN"

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Call, Installation, NewDatabase, address, entry
 from publisher import Publisher
 
 from datawarp.demo.releases import DemoPublication
+
+from .conftest import Call, Installation, NewDatabase, address, entry
 
 STAGES = ("download", "draft", "enrich", "load", "export")
 UNITS = {"planned_care_apr25", "planned_care_may25", "ambulance_weekly_2025-w18", "ambulance_weekly_2025-w19"}
