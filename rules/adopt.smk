@@ -5,6 +5,8 @@ rule adopt:
     log:
         "logs/adopt.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:

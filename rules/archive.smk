@@ -5,6 +5,8 @@
 rule archive:
     log:
         "logs/archive.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
         project=str(workflow.basedir),

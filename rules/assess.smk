@@ -6,6 +6,8 @@ rule assess:
     log:
         "logs/assess.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
         cores=workflow.cores,

@@ -5,6 +5,8 @@
 rule backup:
     log:
         "logs/backup.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         project=str(workflow.basedir),
     message:
@@ -16,6 +18,8 @@ rule backup:
 rule restore_backup:
     log:
         "logs/restore_backup.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         project=str(workflow.basedir),
     message:

@@ -9,6 +9,8 @@ rule catalogue:
         datapackage=update("output/datapackage.json"),
     log:
         "logs/catalogue.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(str(REGISTRY.path)),
     message:

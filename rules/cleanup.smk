@@ -5,6 +5,8 @@
 rule cleanup:
     log:
         "logs/cleanup.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
         project=str(workflow.basedir),

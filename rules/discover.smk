@@ -6,6 +6,8 @@ rule check_updates:
     log:
         "logs/check_updates.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:
@@ -18,6 +20,8 @@ rule discover:
     log:
         "logs/discover.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:

@@ -9,6 +9,8 @@ rule download:
     log:
         "logs/download/{publication}_{period}.log",
     priority: 50
+    conda:
+        "../envs/datawarp.yaml"
     resources:
         downloads=1,
     params:

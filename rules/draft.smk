@@ -9,6 +9,8 @@ rule draft:
     log:
         "logs/draft/{publication}_{period}.log",
     priority: 40
+    conda:
+        "../envs/datawarp.yaml"
     params:
         unit=unit_slice,
     message:

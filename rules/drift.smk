@@ -5,6 +5,8 @@ rule drift:
     log:
         "logs/drift.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:

@@ -9,6 +9,8 @@ rule enrich:
     log:
         "logs/enrich/{publication}_{period}.log",
     priority: 30
+    conda:
+        "../envs/datawarp.yaml"
     resources:
         llm=1,
     params:

@@ -9,6 +9,8 @@ rule export:
     log:
         "logs/export/{publication}_{period}.log",
     priority: 10
+    conda:
+        "../envs/datawarp.yaml"
     params:
         unit=unit_slice,
     message:

@@ -9,6 +9,8 @@ rule load:
     log:
         "logs/load/{publication}_{period}.log",
     priority: 20
+    conda:
+        "../envs/datawarp.yaml"
     params:
         unit=unit_slice,
     message:

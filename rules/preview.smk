@@ -8,6 +8,8 @@ rule preview:
         page="output/preview/{publication}_{period}.html",
     log:
         "logs/preview/{publication}_{period}.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         unit=unit_slice,
     message:

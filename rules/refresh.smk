@@ -9,6 +9,8 @@ rule request_refresh:
     log:
         "logs/request_refresh/{publication}_{period}@{run}.log",
     priority: 60
+    conda:
+        "../envs/datawarp.yaml"
     message:
         "refresh {wildcards.publication} {wildcards.period}: archive what is there"
     script:
@@ -23,6 +25,8 @@ rule finish_refresh:
         done=REFRESHED,
     log:
         "logs/finish_refresh/{publication}_{period}@{run}.log",
+    conda:
+        "../envs/datawarp.yaml"
     message:
         "refresh {wildcards.publication} {wildcards.period}: record the event"
     script:

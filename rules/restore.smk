@@ -5,6 +5,8 @@ from datawarp.lifecycle.targets import restored_units
 rule restore_all:
     log:
         "logs/restore_all.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
         project=str(workflow.basedir),
@@ -22,6 +24,8 @@ for unit in restored_units(sys.argv[1:], PATHS, REGISTRY):
             f"restore_{unit}"
         log:
             f"logs/restore/{unit}.log",
+        conda:
+            "../envs/datawarp.yaml"
         params:
             restored=unit,
             registry=str(REGISTRY.path),

@@ -11,6 +11,8 @@ for typed, unit in asked_for("approve").items():
         log:
             f"logs/approve/{unit}.log",
         localrule: True
+        conda:
+            "../envs/datawarp.yaml"
         params:
             unit=PLAN.slice_of(unit),
             registry=str(REGISTRY.path),
@@ -28,6 +30,8 @@ for typed, unit in asked_for("reject").items():
         log:
             f"logs/reject/{unit}.log",
         localrule: True
+        conda:
+            "../envs/datawarp.yaml"
         params:
             unit=PLAN.slice_of(unit),
             registry=str(REGISTRY.path),

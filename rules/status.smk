@@ -5,6 +5,8 @@ rule status:
     log:
         "logs/status.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:

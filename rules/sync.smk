@@ -5,6 +5,8 @@
 rule sync:
     log:
         "logs/sync.log",
+    conda:
+        "../envs/datawarp.yaml"
     params:
         project=str(workflow.basedir),
     message:

@@ -5,6 +5,8 @@ rule trace:
     log:
         "logs/trace.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:

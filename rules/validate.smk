@@ -6,6 +6,8 @@ rule validate:
     log:
         "logs/validate.log",
     localrule: True
+    conda:
+        "../envs/datawarp.yaml"
     params:
         registry=str(REGISTRY.path),
     message:
