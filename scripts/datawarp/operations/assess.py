@@ -144,7 +144,8 @@ def report(assessment: Assessment) -> str:
         f"memory     {_size(resources.memory_available)} available",
         f"database   {database}",
         "",
-        f"plan       {estimate.units} unit{'s' * (estimate.units != 1)}: {', '.join(assessment.plan[:8])}"
+        f"plan       {estimate.units} unit{'s' * (estimate.units != 1)}"
+        + (f": {', '.join(assessment.plan[:8])}" if assessment.plan else "")
         + (" …" if len(assessment.plan) > 8 else ""),
         f"time       about {middle} ({low} to {high}), "
         + (f"from {estimate.measured} units measured here" if estimate.measured else "nothing was measured here yet"),

@@ -160,6 +160,14 @@ class Plan:
             self.check_database()
         if any(rule in _WITH_DATABASE for rule, _ in listed):
             self._open_database()
+        if self.choice.strategy == "full" and any(item.again for item in self.pending.values()):
+            self._back_up()
+
+    def _back_up(self) -> None:
+        """A backup before everything is redone; without one, nothing is."""
+        from datawarp.lifecycle.targets import backup
+
+        backup(self.paths, str(Path(__file__).parents[3]))
 
     def check_database(self) -> None:
         """Raise :class:`WarehouseError` when units were loaded into another database than the one in use.
