@@ -12,6 +12,7 @@ from datawarp.warehouse.load.plan import SourceLoad, Table
 
 # Where the contract sets no bound: a table that loses more than half of its rows is rarely whole.
 USUAL_FALL = 0.5
+SMALL_FALL = 50  # rows: small tables of a release halve for good reasons, and drift tells of it
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def check_rows(load: SourceLoad, rows: int, before: Standing | None, contract: C
     change = difference / before.body_rows
     highest = float("inf") if bounds.max_change is None else bounds.max_change
     lowest = -USUAL_FALL if bounds.max_change is None else -bounds.max_change
-    if not lowest <= change <= highest and abs(difference) > bounds.min_difference:
+    spared = bounds.min_difference if bounds.max_change is not None else max(bounds.min_difference, SMALL_FALL)
+    if not lowest <= change <= highest and abs(difference) > spared:
         allowed = f"a fall of {USUAL_FALL:.0%}" if bounds.max_change is None else f"±{bounds.max_change:.0%}"
         raise ContractError(
             f"{load.code} has {rows:,} rows, and {before.period} had {before.body_rows:,}: a change of {change:+.0%}, "
