@@ -66,8 +66,9 @@ def test_order_of_periods_leaves_no_trace(
         markers.append([{k: v for k, v in marker.items() if k != "database"} for marker in found])
     assert set(contents[0]) == set(contents[1])
     assert sum(source["rows"] for marker in markers[0] for source in marker["sources"]) > 400_000
-    different = [name for name, content in contents[0].items() if contents[1][name] != content]
-    assert len(different) <= 6, different
-    if different:
-        pytest.xfail(f"open: tables found since detection grew differ by the order of periods: {different}")
+    drift = [content.pop("drift") for content in contents]
+    for name, content in contents[0].items():
+        assert contents[1][name] == content, name
     assert markers[0] == markers[1]
+    if drift[0] != drift[1]:
+        pytest.xfail("open: which column a new one was probably renamed from is judged by the table of the moment")
