@@ -9,7 +9,6 @@ a clear text and the next run takes it up.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 from datawarp.errors import EnrichError
 from datawarp.files import read_json
+from datawarp.processes import runs
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
 from datawarp.registry.periods import Period, parse_period
@@ -45,15 +45,7 @@ class RunPlan:
     @property
     def alive(self) -> bool:
         """Whether the workflow's process still lives; one on another machine is taken to."""
-        if self.host != socket.gethostname():
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return runs(self.pid, self.host)
 
 
 def read_plan(paths: Paths) -> RunPlan | None:

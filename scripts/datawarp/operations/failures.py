@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from datawarp.files import read_json, write_json
+from datawarp.processes import runs
 from datawarp.registry.paths import Paths
 
 STAGES = ("download", "draft", "enrich", "load", "export")
@@ -55,15 +56,7 @@ class Working:
     @property
     def alive(self) -> bool:
         """Whether the job's process still runs; one on another machine is taken to."""
-        if self.host != socket.gethostname():
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return runs(self.pid, self.host, since=datetime.fromisoformat(self.at).timestamp())
 
 
 def begin(unit: str, stage: str, paths: Paths) -> None:

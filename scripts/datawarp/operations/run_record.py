@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from datawarp.files import read_json, write_json
+from datawarp.processes import runs
 from datawarp.registry.paths import Paths
 
 
@@ -42,7 +43,7 @@ def write_run_record(
     paths.private.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{paths.run_record}.lock"):
         other = read_run_record(paths)
-        if other and other["pid"] != record["pid"] and _lives(other):
+        if other and other["pid"] != record["pid"] and runs(other["pid"], other["host"], elsewhere=False):
             record["started"] = min(record["started"], other["started"])
             record["units"] = sorted({*record["units"], *other["units"]})
             record["reasons"] = {**other.get("reasons", {}), **record["reasons"]}
@@ -64,15 +65,3 @@ def reason_of(unit: str, paths: Paths) -> str:
     """Why the current run processes ``unit``; empty when only a person knows."""
     record = read_run_record(paths)
     return str(record.get("reasons", {}).get(unit, "")) if record else ""
-
-
-def _lives(record: dict[str, Any]) -> bool:
-    if record["host"] != socket.gethostname():
-        return False
-    try:
-        os.kill(record["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
