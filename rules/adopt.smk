@@ -7,8 +7,6 @@ rule adopt:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "markers from what the database holds"
     script:

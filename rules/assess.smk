@@ -9,7 +9,6 @@ rule assess:
     conda:
         "../envs/datawarp.yaml"
     params:
-        registry=str(REGISTRY.path),
         cores=workflow.cores,
     message:
         "gaps, room, time and plan of a backfill"

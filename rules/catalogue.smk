@@ -11,8 +11,6 @@ rule catalogue:
         "logs/catalogue.log",
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(str(REGISTRY.path)),
     message:
         "catalogue"
     script:

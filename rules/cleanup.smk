@@ -8,7 +8,6 @@ rule cleanup:
     conda:
         "../envs/datawarp.yaml"
     params:
-        registry=str(REGISTRY.path),
         project=str(workflow.basedir),
     message:
         "cleanup"

@@ -42,6 +42,8 @@ except DatawarpError as problem:
     raise WorkflowError(str(problem))
 
 REGISTRY = PLAN.registry
+# Jobs find it there, wherever the command was typed.
+config["publications"] = str(REGISTRY.path)
 
 
 def unit_slice(wildcards):

@@ -8,8 +8,6 @@ rule check_updates:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "ask publishers what has changed since it was downloaded"
     script:
@@ -22,8 +20,6 @@ rule discover:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "read landing pages for releases that the registry lacks"
     script:

@@ -7,8 +7,6 @@ rule drift:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "what changed between two periods"
     script:

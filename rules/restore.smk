@@ -8,7 +8,6 @@ rule restore_all:
     conda:
         "../envs/datawarp.yaml"
     params:
-        registry=str(REGISTRY.path),
         project=str(workflow.basedir),
     message:
         "restore all that the bucket has"
@@ -28,7 +27,6 @@ for unit in restored_units(sys.argv[1:], PATHS, REGISTRY):
             "../envs/datawarp.yaml"
         params:
             restored=unit,
-            registry=str(REGISTRY.path),
             project=str(workflow.basedir),
         message:
             f"restore {unit}"

@@ -15,7 +15,6 @@ for typed, unit in asked_for("approve").items():
             "../envs/datawarp.yaml"
         params:
             unit=PLAN.slice_of(unit),
-            registry=str(REGISTRY.path),
         message:
             f"approve {unit}"
         script:
@@ -34,7 +33,6 @@ for typed, unit in asked_for("reject").items():
             "../envs/datawarp.yaml"
         params:
             unit=PLAN.slice_of(unit),
-            registry=str(REGISTRY.path),
         message:
             f"reject {unit}"
         script:

@@ -7,8 +7,6 @@ rule status:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "status"
     script:

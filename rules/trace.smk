@@ -7,8 +7,6 @@ rule trace:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "where a row came from"
     script:

@@ -8,8 +8,6 @@ rule validate:
     localrule: True
     conda:
         "../envs/datawarp.yaml"
-    params:
-        registry=str(REGISTRY.path),
     message:
         "database, files and receipts against each other"
     script:

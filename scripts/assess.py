@@ -7,8 +7,7 @@ with stage(snakemake, "assess") as job:
     from datawarp.operations.assess import assess, report
     from datawarp.operations.driver import Plan
 
-    config = {**snakemake.config, "publications": snakemake.params.registry}
-    taken = list(Plan.of(config, job.paths, job.paths.root, []).pending)
+    taken = list(Plan.of(snakemake.config, job.paths, job.paths.root, []).pending)
     cores = snakemake.params.cores or 1
     assessment = assess(job.registry, taken, job.paths, job.settings, cores, datetime.now(UTC))
     sys.stdout.write(report(assessment) + "\n")

@@ -15,6 +15,7 @@ from publisher import Publisher, digital_page, dropped, path_of, redirect, statu
 from datawarp.acquire.download import download
 from datawarp.acquire.index import read_index
 from datawarp.acquire.store import stored_file
+from datawarp.acquire.updates import check_updates
 from datawarp.errors import AcquireError, BrokenLink, NotPublishedYet
 from datawarp.files import read_json
 from datawarp.registry.models import Unit
@@ -233,6 +234,29 @@ def test_a_local_file_and_folder(tmp_path: Path, paths: Paths, settings: Setting
     assert receipt["files"][0]["url"] == str(folder / "b%20.xlsx")
     again = fetched(unit(str(folder / "b%20.xlsx")), paths, settings)
     assert again["files"][0]["sha256"] == receipt["files"][0]["sha256"]
+
+
+def test_a_relative_path_is_found_from_the_registry_and_recorded_as_written(
+    tmp_path: Path, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    folder = tmp_path / "register" / "releases" / "nov25"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"a,b\n1,2\n")
+    (folder / "broken.csv").write_bytes(b"")
+    settings = settings.model_copy(update={"publications": str(tmp_path / "register" / "publications.yaml")})
+    receipt = fetched(unit("releases/nov25/", exclude=["broken*"]), paths, settings)
+    assert (receipt["url"], receipt["files"][0]["url"]) == ("releases/nov25/", "releases/nov25/a.csv")
+    assert [s["url"] for s in receipt["skipped"]] == ["releases/nov25/broken.csv"]
+    assert list(read_json(paths.download_index)) == ["releases/nov25/a.csv"]
+    assert [f.kind for f in check_updates([unit("releases/nov25/", exclude=["broken*"])], paths, settings)] == [
+        "unchanged"
+    ]
+    with pytest.raises(AcquireError, match="0 bytes") as problem:
+        download(unit("releases/nov25/broken.csv"), paths, settings)
+    assert problem.value.where == str(folder / "broken.csv")
+    with pytest.raises(AcquireError, match="no such file") as problem:
+        download(unit("releases/dec25"), paths, settings)
+    assert problem.value.where == str(folder.parent / "dec25")
 
 
 def test_what_is_wrong_with_local_files_is_told(

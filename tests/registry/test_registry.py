@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datawarp.errors import RegistryError
+from datawarp.registry.addresses import resolved
 from datawarp.registry.registry import RESERVED_BEGINNINGS, RESERVED_CODES, Registry, read_registry
 
 ROOT = Path(__file__).parents[2]
@@ -56,19 +57,22 @@ def test_a_unit_is_found_by_either_spelling_of_its_month(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "path"),
+    ("url", "place"),
     [
-        ("releases/nov25/", "{folder}/releases/nov25"),
-        ("../data/My table 100% final%20v2.xlsx", "{parent}/data/My table 100% final%20v2.xlsx"),
+        ("releases/nov25/", "/data/config/releases/nov25"),
+        ("../files/My table 100% final%20v2.xlsx", "/data/files/My table 100% final%20v2.xlsx"),
         ("/srv/a b.csv", "/srv/a b.csv"),
-        ("C%3A.csv", "{folder}/C%3A.csv"),
+        ("C%3A.csv", "/data/config/C%3A.csv"),
         ("https://x.uk/a%20b.csv", "https://x.uk/a%20b.csv"),
     ],
 )
-def test_paths_are_taken_from_the_registrys_folder_and_names_as_they_are(written: Path, url: str, path: str) -> None:
+def test_addresses_are_kept_as_written_and_paths_found_from_the_registrys_folder(
+    written: Path, url: str, place: str
+) -> None:
     unit = read(written, release(f'{{period: aug25, url: "{url}"}}')).units()[0]
-    assert unit.url == path.format(folder=written.parent, parent=written.parent.parent)
+    assert unit.url == url
     assert unit.is_local is not url.startswith("https")
+    assert resolved(unit.url, Path("/data/config")) == place
 
 
 def test_years_and_days_need_no_quotes(written: Path) -> None:

@@ -144,16 +144,31 @@ def test_every_error_of_a_registry_is_told_at_once_and_nothing_starts(tmp_path: 
     assert not (tmp_path / ".datawarp").exists()
 
 
-def test_a_registry_named_from_elsewhere_keeps_everything_in_the_runs_folder(
-    tmp_path: Path, site: Publisher, demo: dict[str, DemoPublication], new_database: NewDatabase
+def test_a_run_from_elsewhere_keeps_all_in_its_folder_and_has_nothing_to_do_once_it_moved(
+    tmp_path: Path, new_database: NewDatabase
 ) -> None:
-    here = Installation(tmp_path / "here", new_database(None))
-    here.register({"ambulance_weekly": entry(demo["ambulance_weekly"], site, 1)})
-    run = tmp_path / "run"
-    arguments = ("--directory", str(run), "--config", "publications=config/publications.yaml", "--")
-    here.snakemake(*arguments, "all")
-    assert (run / "output" / "receipts" / "ambulance_weekly" / "ambulance_weekly_2025-w18.json").is_file()
-    assert sorted(p.name for p in here.folder.iterdir()) == ["config"]
+    here = Installation(tmp_path / "old" / "here", new_database(None))
+    here.register({"local": {"name": "Local", "urls": [{"period": "2025", "url": "../releases/2025.csv"}]}})
+    (here.folder / "releases").mkdir()
+    (here.folder / "releases" / "2025.csv").write_text("Code,Count\nA1,1\nA2,2\n")
+
+    def build(there: Installation) -> Call:
+        registry = ("--config", "publications=config/publications.yaml", "--")
+        return there.snakemake("--directory", str(there.folder.parent / "run"), *registry, "all")
+
+    build(here)
+    run = Installation(here.folder.parent / "run", here.database)
+    assert sorted(p.name for p in here.folder.iterdir()) == ["config", "releases"]
+    assert json.loads(run.paths.download_receipt("local_2025").read_text())["url"] == "../releases/2025.csv"
+    assert str(tmp_path) not in str(run.query("SELECT url FROM datawarp.tbl_manifest_files"))
+
+    here.folder.parent.rename(tmp_path / "new")
+    there = Installation(tmp_path / "new" / "here", here.database)
+    assert build(there).nothing_to_do
+    assert there.snakemake(
+        *("--directory", str(tmp_path / "new" / "run"), "all", "--config"),
+        *("publications=config/publications.yaml", "full_dag=true"),
+    ).nothing_to_do
 
 
 def test_a_run_that_was_killed_is_gone_on_with(

@@ -14,6 +14,7 @@ from datawarp.acquire.sniff import MEDIA_TYPES, sniff
 from datawarp.acquire.store import Origin, take_in
 from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError, BrokenLink
+from datawarp.registry.addresses import resolved
 from datawarp.registry.models import FileSelection, Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
@@ -54,10 +55,15 @@ class Intake:
         self.index = read_index(paths)
         self.release = Release()
         self.problems: list[AcquireError] = []
+        self._registry_folder = settings.registry(paths.root).parent
         self._max_unpacked_bytes = settings.http.max_unpacked_bytes
         self._folder = folder
         self._now = now.isoformat(timespec="seconds")
         self._arrivals = 0
+
+    def located(self, url: str) -> str:
+        """Where ``url`` is: the address itself on the web, else the absolute path."""
+        return resolved(url, self._registry_folder)
 
     def arrival(self) -> Path:
         """A place for the bytes of the next file."""
@@ -72,7 +78,7 @@ class Intake:
         Raises :class:`AcquireError` for what is no data file. Bytes that the release already has are listed once.
         """
         url, filename = _printable(url), _printable(filename)
-        sniffed = sniff(arrived, filename, self._max_unpacked_bytes, where=url)
+        sniffed = sniff(arrived, filename, self._max_unpacked_bytes, where=self.located(url))
         publication = self.unit.settings
         origin = Origin(
             url, filename, self.unit.publication, publication.publisher, publication.licence, downloaded_at=self._now
@@ -135,7 +141,7 @@ class Intake:
             left_out = "; ".join(f"{s['filename'] or s['url']}: {s['reason']}" for s in self.release.skipped[:10])
             raise AcquireError(
                 f"{why_empty} ({left_out})" if left_out else why_empty,
-                where=self.unit.url,
+                where=self.located(self.unit.url),
                 hint="correct files.include and files.exclude of the publication, or the url",
             )
         return self.release
@@ -146,7 +152,7 @@ class Intake:
         listed = "".join(f"\n  {problem.where}: {problem.message}" for problem in self.problems)
         hints = "; ".join(dict.fromkeys(problem.hint for problem in self.problems if problem.hint))
         told = f"{len(self.problems)} of {total} files cannot be used:{listed}"
-        return kind(told, where=self.unit.url, hint=hints)
+        return kind(told, where=self.located(self.unit.url), hint=hints)
 
 
 def is_selected(filename: str, selection: FileSelection) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,23 +14,33 @@ from datawarp.registry.document import did_you_mean
 
 
 def take_local(intake: Intake) -> Release:
-    """The release at the unit's path: that file, or all data files in that folder and those under it."""
-    place = Path(intake.unit.url)
+    """The release at the unit's path: that file, or all data files in that folder and those under it.
+
+    What is recorded of a file is its path as the registry has it, not where that is on this machine.
+    """
+    written = intake.unit.url
+    place = Path(intake.located(written))
     if place.is_dir():
         for file in files_in(place):
             name = file.relative_to(place).as_posix()
+            url = address_in(written, name)
             if extension(name) not in DATA_EXTENSIONS:
-                intake.leave_out(str(file), name, "no data file by its extension")
-            elif intake.lets_in(str(file), name):
-                _take(intake, file, name)
+                intake.leave_out(url, name, "no data file by its extension")
+            elif intake.lets_in(url, name):
+                _take(intake, file, url, name)
         return intake.finished("the folder holds no data file")
     if place.is_file():
-        if intake.lets_in(str(place), place.name):
-            _take(intake, place, place.name)
+        if intake.lets_in(written, place.name):
+            _take(intake, place, written, place.name)
         return intake.finished("the release's only file is left out")
     nearby = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
     hint = did_you_mean(place.name, nearby) or "correct the url in the registry, or put the file there"
     raise AcquireError("there is no such file or folder", where=str(place), hint=hint)
+
+
+def address_in(folder: str, name: str) -> str:
+    """The address of the file ``name`` in the local folder that the registry writes as ``folder``."""
+    return os.path.join(folder, name)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -41,11 +52,11 @@ def _is_clutter(relative: Path) -> bool:
     return any(part.startswith((".", "~$", "__MACOSX")) for part in relative.parts)
 
 
-def _take(intake: Intake, file: Path, name: str) -> None:
+def _take(intake: Intake, file: Path, url: str, name: str) -> None:
     copy = intake.arrival()
     try:
         shutil.copyfile(file, copy)
-        intake.keep(str(file), name, copy, sha256_file(copy), copy.stat().st_size)
+        intake.keep(url, name, copy, sha256_file(copy), copy.stat().st_size)
     except AcquireError as problem:
         intake.problems.append(problem)
     except OSError as problem:

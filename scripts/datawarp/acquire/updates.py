@@ -13,13 +13,14 @@ from datawarp.acquire.http import Client, NotFound
 from datawarp.acquire.index import IndexEntry, read_index
 from datawarp.acquire.intake import is_selected
 from datawarp.acquire.landing import is_data_address, normal_address, read_page
-from datawarp.acquire.local import files_in
+from datawarp.acquire.local import address_in, files_in
 from datawarp.acquire.pacing import Pace
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension, looks_like_html
 from datawarp.acquire.store import incoming
 from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_json
+from datawarp.registry.addresses import resolved
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
@@ -48,7 +49,7 @@ def check_updates(units: Iterable[Unit], paths: Paths, settings: Settings) -> li
         incoming(paths, datetime.now(UTC)) as folder,
         Client(settings.http, Pace(paths.hosts, settings.http.host_delay)) as client,
     ):
-        checker = _Checker(client, folder, read_index(paths))
+        checker = _Checker(client, folder, read_index(paths), settings.registry(paths.root).parent)
         for unit in units:
             try:
                 receipt = read_json(paths.download_receipt(unit.name))
@@ -85,10 +86,13 @@ def _counts(findings: Sequence[Finding]) -> dict[str, Any]:
 class _Checker:
     """Asks each address once, however many units share it."""
 
-    def __init__(self, client: Client, folder: Path, index: Mapping[str, IndexEntry]) -> None:
+    def __init__(
+        self, client: Client, folder: Path, index: Mapping[str, IndexEntry], registry_folder: Path
+    ) -> None:
         self._client = client
         self._arrival = folder / "body"
         self._index = index
+        self._registry_folder = registry_folder
         self._hashes: dict[tuple[str, str], str] = {}
 
     def local(self, unit: Unit, receipt: Mapping[str, Any]) -> list[Finding]:
@@ -96,17 +100,18 @@ class _Checker:
         found = []
         known = _addresses(receipt)
         for url, sha256 in known.items():
-            if not Path(url).is_file():
+            file = Path(resolved(url, self._registry_folder))
+            if not file.is_file():
                 found.append(Finding(unit.name, "vanished", url))
-            elif sha256_file(url) != sha256:
+            elif sha256_file(file) != sha256:
                 found.append(Finding(unit.name, "changed", url))
-        place = Path(unit.url)
+        place = Path(resolved(unit.url, self._registry_folder))
         if place.is_dir():
             for file in files_in(place):
                 name = file.relative_to(place).as_posix()
                 fits = extension(name) in DATA_EXTENSIONS and is_selected(name, unit.settings.files)
-                if fits and str(file) not in known:
-                    found.append(Finding(unit.name, "new", str(file)))
+                if fits and (url := address_in(unit.url, name)) not in known:
+                    found.append(Finding(unit.name, "new", url))
         return found
 
     def web(self, unit: Unit, receipt: Mapping[str, Any]) -> list[Finding]:

@@ -53,6 +53,7 @@ class Plan:
         """
         settings = read_settings(None, config)
         registry = read_registry(registry_path(settings.publications, paths.root, typed_in))
+        settings = settings.model_copy(update={"publications": str(registry.path)})
         asked = [m[1] for word in arguments if (m := re.fullmatch(r"refresh_([a-z0-9_-]+):?", word))]
         return cls(
             paths,

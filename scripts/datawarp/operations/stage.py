@@ -48,8 +48,8 @@ class Job:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry whose path is in the rule's params."""
-        return read_registry(Path(self.snakemake.params.registry))
+        """The registry that the configuration names."""
+        return read_registry(self.settings.registry(self.paths.root))
 
 
 @contextmanager

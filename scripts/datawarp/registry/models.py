@@ -179,8 +179,9 @@ class Publication(PublicationSettings):
 class Unit(Model):
     """One publication and one period: what a job of the workflow works on.
 
-    ``url`` is absolute: an http(s) address, or a path on this machine. A job gets its unit as a
-    plain dictionary (``model_dump(mode="json")``) in the rule's params.
+    ``url`` is as the registry has it: an http(s) address, or a path on this machine, a relative one from the
+    registry's folder. So nothing that is kept of a unit changes when an installation moves. A job gets its unit
+    as a plain dictionary (``model_dump(mode="json")``) in the rule's params.
     """
 
     publication: str

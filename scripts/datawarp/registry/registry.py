@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import Field
 
 from datawarp.errors import RegistryError
-from datawarp.registry.addresses import resolved
 from datawarp.registry.document import Document, Location, Problem, did_you_mean, model_problems
 from datawarp.registry.models import (
     PUBLICATION_CODE,
@@ -45,11 +44,8 @@ class Registry:
 
     @cached_property
     def _units(self) -> dict[str, Unit]:
-        folder = self.path.absolute().parent
         return {
-            unit.name: unit
-            for code, publication in self.publications.items()
-            for unit in _units_of(code, publication, folder)
+            unit.name: unit for code, publication in self.publications.items() for unit in _units_of(code, publication)
         }
 
     def units(self, *publications: str) -> list[Unit]:
@@ -163,14 +159,14 @@ def _period_problems(settings: Any, place: Location) -> list[Problem]:
     return problems
 
 
-def _units_of(code: str, publication: Publication, folder: Path) -> list[Unit]:
+def _units_of(code: str, publication: Publication) -> list[Unit]:
     shared = publication.model_dump(exclude={"urls"})
     settings = PublicationSettings.model_validate(shared)
     units = [
         Unit(
             publication=code,
             period=release.period,
-            url=resolved(release.url, folder),
+            url=release.url,
             settings=_of_release(settings, release),
         )
         for release in publication.urls

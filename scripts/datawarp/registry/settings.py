@@ -125,6 +125,10 @@ class Settings(Model):
     export: ExportSettings = ExportSettings()
     enrichment: EnrichmentSettings = EnrichmentSettings()
 
+    def registry(self, root: Path) -> Path:
+        """The registry's file for a run in the folder ``root``; relative addresses in it start from its folder."""
+        return root / self.publications
+
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The configuration in ``path`` (defaults alone without one), overruled by ``overrides``.
