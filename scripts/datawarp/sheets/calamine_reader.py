@@ -78,8 +78,8 @@ def _row(blank_cells: list[Cell], row: list[Any]) -> list[Cell]:
 
 
 def _trimmed(row: list[Any]) -> list[Cell]:
-    if "" not in row:
+    if all(row) or "" not in row:
         return row
     while row and row[-1] == "":
         row.pop()
-    return [None if cell == "" else cell for cell in row]
+    return [cell if cell or cell != "" else None for cell in row]

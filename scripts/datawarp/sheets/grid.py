@@ -7,7 +7,7 @@ ragged (shorter rows end in blanks). A cell is ``None`` (blank), ``str`` (as pri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -49,7 +49,7 @@ class Grid:
     merges: list[Merge] = field(default_factory=list)
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
-    number_formats: dict[tuple[int, int], str] = field(default_factory=dict)
+    number_formats: Mapping[tuple[int, int], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what the reader had to work around, in words
     n_rows: int = 0
     complete: bool = True

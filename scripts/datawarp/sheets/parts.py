@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datawarp.sheets.grid import Cell, Grid, Merge
@@ -22,7 +23,7 @@ class SheetParts:
     errors: list[tuple[int, int, str]] = field(default_factory=list)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
-    number_formats: dict[tuple[int, int], str] = field(default_factory=dict)
+    number_formats: Mapping[tuple[int, int], str] = field(default_factory=dict)
     uncalculated: int = 0
     first_uncalculated: str = ""
     merges: list[Merge] = field(default_factory=list)

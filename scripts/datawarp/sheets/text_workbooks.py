@@ -48,6 +48,7 @@ def _xml_sheet(sheet: Any, blob: Blob, formats: dict[str, str]) -> Grid:
     table = sheet.find(_SS + "Table")
     rows: list[list[Cell]] = []
     hidden: set[int] = set()
+    telling: dict[tuple[int, int], str] = {}
     r = 0
     for row in table.iter(_SS + "Row") if table is not None else ():
         r = int(row.get(_SS + "Index", r + 1))
@@ -70,10 +71,11 @@ def _xml_sheet(sheet: Any, blob: Blob, formats: dict[str, str]) -> Grid:
                 rows[r - 1][c - 1] = value
                 code = formats.get(cell.get(_SS + "StyleID") or row.get(_SS + "StyleID") or "")
                 if code and tells(code):
-                    grid.number_formats[r - 1, c - 1] = code
+                    telling[r - 1, c - 1] = code
             c += across
         r += int(row.get(_SS + "Span", 0))
     grid.rows, grid.n_rows, grid.hidden_rows = rows, len(rows), frozenset(hidden)
+    grid.number_formats = telling
     return grid
 
 

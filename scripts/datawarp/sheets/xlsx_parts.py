@@ -18,17 +18,21 @@ from datawarp.sheets.blob import read_up_to
 from datawarp.sheets.grid import column_index
 from datawarp.sheets.number_formats import telling_styles
 from datawarp.sheets.parts import BYTES_PER_CELL, SheetParts, spans_too_much
+from datawarp.sheets.xlsx_formats import CellFormats
 
 BLOCK = 4 << 20
 # Number formats are those of columns: the first blocks of a sheet show them.
 FORMAT_BLOCKS = 3
 # Sheets with more XML than this are scanned and read at the same time.
 LARGE = 32 << 20
+MOST_COLUMNS = 16_384
 
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
 _HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*\bhidden="(?:1|true)"[^>]*>')
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
+_STYLE = re.compile(rb"<(?:\w+:)?xf\s([^>]*)>")
+_NUMBER_FORMAT = re.compile(rb'\bnumFmtId\s*=\s*"(\d+)"')
 _DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="\$?[A-Z]+\$?\d+:\$?([A-Z]+)\$?(\d+)"')
 _WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
 _ERROR = re.compile(rb'<(?:\w+:)?c\b([^>]*\bt="e"[^>]*)>(.*?)</(?:\w+:)?c>', re.S)
@@ -37,7 +41,7 @@ _UNCALCULATED = re.compile(
     rb'<(?:\w+:)?c r="([A-Z]+[0-9]+)"(?:(?! t="str")[^>])*><(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)'
     rb"(?:<(?:\w+:)?v ?/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
 )
-_MAYBE_UNCALCULATED = (b"f></c>", b"f><v></v>", b"f><v/>", b"/></c>", b"f><v />")
+_MAYBE_UNCALCULATED = (b"f></c>", b"f><v></v>", b"f><v/>", b"/></c>", b"/><v></v>", b"f><v />")
 
 
 class XlsxParts:
@@ -82,9 +86,8 @@ class XlsxParts:
         end = re.search(rb"</(?:\w+:)?cellXfs>", xml)
         if not start or not end:
             return {}
-        return telling_styles(
-            [int(a.get("numFmtId", "0")) for a in _tags(xml[start.end() : end.start()], b"xf")], codes
-        )
+        formats = [_NUMBER_FORMAT.search(style) for style in _STYLE.findall(xml, start.end(), end.start())]
+        return telling_styles([int(found[1]) if found else 0 for found in formats], codes)
 
     def is_large_and_dense(self, index: int) -> bool:
         """Whether sheet ``index`` is so large that it is scanned while it is read, and says that its cells lie close.
@@ -110,19 +113,17 @@ class XlsxParts:
         name = self._names.get(part.lower()) if part else None
         if name is None:
             return parts
-        styles = self._styles
-        wanted = re.compile(
-            rb'<(?:\w+:)?c r="([A-Z]+)([0-9]+)" s="(' + b"|".join(str(s).encode() for s in styles) + rb')"'
-        )
+        kept = []
+        alone = self._package.getinfo(name).file_size < BLOCK
         with self._package.open(name) as stream:
             for number, block in enumerate(_blocks(stream)):
-                _scan_block(block, parts)
+                _scan_block(block, parts, alone=alone)
                 if number == 0:
                     _scan_columns(block, parts)
-                if styles and number < FORMAT_BLOCKS:
-                    for match in wanted.finditer(block):
-                        place = (int(match[2]) - 1, column_index(match[1].decode()))
-                        parts.number_formats[place] = styles[int(match[3])]
+                if self._styles and number < FORMAT_BLOCKS:
+                    kept.append(block)
+        if self._styles:
+            parts.number_formats = CellFormats(kept, self._styles)
         return parts
 
 
@@ -149,7 +150,7 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _scan_block(block: bytes, parts: SheetParts) -> None:
+def _scan_block(block: bytes, parts: SheetParts, *, alone: bool) -> None:
     parts.size += len(block)
     last = None
     at = max(block.rfind(b"<row "), block.rfind(b":row "))
@@ -157,22 +158,38 @@ def _scan_block(block: bytes, parts: SheetParts) -> None:
         last = _ROW.search(block, max(0, at - 20))
     if last:
         parts.rows = max(parts.rows, int(last[1]))
-    if _WIDE.search(block):
-        widest = max(_WIDE.findall(block), key=lambda letters: (len(letters), letters))
+    if not alone or spans_too_much(parts.rows * MOST_COLUMNS, parts.size):  # else its width does not matter
+        widest = max(set(_WIDE.findall(block)), key=lambda letters: (len(letters), letters), default=b"Z")
         parts.columns = max(parts.columns, column_index(widest.decode()) + 1)
-    else:
-        parts.columns = max(parts.columns, 26)
-    if b'"e"' in block:
-        parts.errors.extend(_errors(block))
-    if b"hidden=" in block:
-        for match in _HIDDEN_ROW.finditer(block):
-            row = _ROW.match(match[0])
-            if row:
-                parts.hidden_rows.add(int(row[1]) - 1)
-    if b"<f" in block and any(sign in block for sign in _MAYBE_UNCALCULATED):
-        for match in _UNCALCULATED.finditer(block):
+    parts.errors.extend(_errors(block))
+    for start in _tags_with(block, b"hidden="):
+        tag = _HIDDEN_ROW.match(block, start)
+        row = _ROW.match(tag[0]) if tag else None
+        if row:
+            parts.hidden_rows.add(int(row[1]) - 1)
+    if b"<f" in block:
+        places = sorted({at for sign in _MAYBE_UNCALCULATED for at in _cells_ending(block, sign)})
+        for match in filter(None, (_UNCALCULATED.match(block, at) for at in places)):
             parts.uncalculated += 1
             parts.first_uncalculated = parts.first_uncalculated or match[1].decode()
+
+
+def _tags_with(block: bytes, sign: bytes) -> Iterator[int]:
+    """Where the tags begin that hold ``sign``."""
+    at = block.find(sign)
+    while at >= 0:
+        yield block.rfind(b"<", 0, at)
+        at = block.find(sign, block.find(b">", at) + 1 or len(block))
+
+
+def _cells_ending(block: bytes, sign: bytes) -> Iterator[int]:
+    """Where the cells begin whose last bytes include ``sign``."""
+    at = block.find(sign)
+    while at >= 0:
+        start = block.rfind(b'c r="', 0, at)
+        if start >= 0:
+            yield block.rfind(b"<", 0, start)
+        at = block.find(sign, at + 1)
 
 
 def _scan_columns(block: bytes, parts: SheetParts) -> None:
@@ -182,13 +199,14 @@ def _scan_columns(block: bytes, parts: SheetParts) -> None:
     for match in _COLUMN.finditer(block[:data]):
         attributes = dict(_ATTRIBUTE.findall(match[1]))
         if attributes.get(b"hidden") in (b"1", b"true"):
-            first, last = int(attributes[b"min"]), min(int(attributes[b"max"]), 16_384)
+            first, last = int(attributes[b"min"]), min(int(attributes[b"max"]), MOST_COLUMNS)
             parts.hidden_columns.update(range(first - 1, last))
 
 
 def _errors(block: bytes) -> Iterator[tuple[int, int, str]]:
-    for match in _ERROR.finditer(block):
-        place = re.search(rb'\br="([A-Z]+)([0-9]+)"', match[1])
-        value = _VALUE.search(match[2])
+    for start in _tags_with(block, b't="e"'):
+        match = _ERROR.match(block, start)
+        place = re.search(rb'\br="([A-Z]+)([0-9]+)"', match[1]) if match else None
+        value = _VALUE.search(match[2]) if match else None
         if place and value:
             yield int(place[2]) - 1, column_index(place[1].decode()), html.unescape(value[1].decode("utf-8", "replace"))
