@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from datawarp.acquire.index import IndexEntry, update_index
 from datawarp.errors import LifecycleError
 from datawarp.files import sha256_bytes, write_bytes, write_text
 from datawarp.lifecycle.archive import archive
@@ -126,6 +127,16 @@ def download_unreferenced(made: Installation) -> str:
     return f"downloads/store/{digest}"
 
 
+def indexed(sha256: str) -> IndexEntry:
+    return IndexEntry(sha256, 9, "old.csv", None, None, "2025-04-01T04:00:00", "2025-04-01T04:00:00", ())
+
+
+def address_without_unit(made: Installation) -> str:
+    update_index(made.paths, "beds_q1-2526", {"https://beds.example/old.csv": indexed("0" * 64)})
+    update_index(made.paths, "beds_q1-2526", {"https://beds.example/q1.csv": indexed("1" * 64)})
+    return "https://beds.example/old.csv"
+
+
 def marker_without_data(made: Installation) -> str:
     made.query("DELETE FROM datawarp.tbl_load_history WHERE unit = 'beds_q3-2526'")
     return "beds_q3-2526"
@@ -161,6 +172,7 @@ KINDS: dict[str, Callable[[Installation], str]] = {
         metadata_without_parquet,
         manifest_deprecated,
         download_unreferenced,
+        address_without_unit,
         marker_without_data,
         cache_of_finished_unit,
         temporary_file,

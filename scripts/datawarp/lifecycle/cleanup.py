@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datawarp.acquire.index import forget, read_index
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.archive import ArchivedUnit, carry_out
 from datawarp.lifecycle.entries import keep, plan, remove_empty_folders
@@ -113,6 +114,7 @@ def _remove(
         entry = plan(paths, files, "cleanup", f"orphans: {', '.join(sorted({o.kind for o in moved}))}", clock())
         keep(paths, entry)
         report.archived_to.append(entry.id)
+    _forget_addresses(paths, orphans)
     for orphan in units:
         report.archived_to.append(_archive_unit(paths, connection, clock, orphan))
     _drop(connection, in_database)
@@ -126,6 +128,14 @@ def _remove(
             _remove_folder(paths, folder)
     report.catalogue_changed = bool(files or units or in_database)
     report.executed = True
+
+
+def _forget_addresses(paths: Paths, orphans: Sequence[Orphan]) -> None:
+    """Take out of the download index what no unit uses, and what speaks of bytes that have just left the store."""
+    unused = {o.name for o in orphans if o.kind == "address_without_unit"}
+    gone = {Path(o.name).name for o in orphans if o.kind == "download_unreferenced"}
+    if unused or gone:
+        forget(paths, unused | {url for url, entry in read_index(paths).items() if entry.sha256 in gone})
 
 
 def _remove_folder(paths: Paths, folder: Path) -> None:

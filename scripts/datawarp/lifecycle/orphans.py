@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datawarp.acquire.index import read_index
 from datawarp.files import read_json
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
@@ -37,6 +38,7 @@ GROUPS: Mapping[str, str] = {
     "metadata_without_parquet": "metadata",
     "manifest_deprecated": "manifests",
     "download_unreferenced": "downloads",
+    "address_without_unit": "downloads",
     "marker_without_data": "markers",
     "cache_of_finished_unit": "caches",
     "temporary_file": "temporary",
@@ -54,6 +56,7 @@ WORDS: Mapping[str, str] = {
     "metadata_without_parquet": "metadata pages without Parquet",
     "manifest_deprecated": "deprecated manifests",
     "download_unreferenced": "downloads that nobody refers to",
+    "address_without_unit": "addresses in downloads/index.json that no unit uses any more",
     "marker_without_data": "markers without data in the database (their units are loaded again)",
     "cache_of_finished_unit": "caches of typed tables that nobody waits for",
     "temporary_file": "temporary files of jobs that died",
@@ -268,6 +271,9 @@ def _downloads(paths: Paths, database: _Database) -> Iterator[Orphan]:
             files = tuple(sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")))
             size = sum(f.stat().st_size for f in files)
             yield Orphan("download_unreferenced", paths.relative(folder), f"{size} bytes", files)
+    for url, entry in read_index(paths).items():
+        if not entry.units:
+            yield Orphan("address_without_unit", url, f"last used {entry.last_used[:10]}")
 
 
 def _markers(paths: Paths, database: _Database) -> Iterator[Orphan]:
