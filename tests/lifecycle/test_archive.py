@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from datawarp.errors import LifecycleError
+from datawarp.errors import LifecycleError, RegistryError
 from datawarp.lifecycle import archive as archive_module
 from datawarp.lifecycle.archive import ArchiveReport, archive, read_record
 from datawarp.lifecycle.restore import RestoreReport, restore
@@ -289,16 +289,16 @@ def test_what_is_no_length_of_time(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("rules: [{pattern: a}]", "keep_periods, keep_days or both"),
-        ("rules: [{pattern: a, keep_days: 1, delete_after: 3}]", "the only copy is never deleted"),
-        ("rules: [{pattern: a, keep_days: 1, destination: ftp}]", "destination is"),
-        ("rulez: []", "rulez"),
+        ("rules:\n- {pattern: a}", "retention.yaml:2: .*\n.*add keep_periods, keep_days or both"),
+        ("rules: [{pattern: a, keep_days: 1, delete_after: 3}]", "would delete the only copy"),
+        ("rules:\n- pattern: a\n  keep_days: 1\n  destination: ftp", "retention.yaml:4: .*'ftp' is no destination"),
+        ("rulez: []", "did you mean 'rules'"),
         ("rules: [", "not valid YAML"),
     ],
 )
 def test_a_policy_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "retention.yaml").write_text(text)
-    with pytest.raises(LifecycleError, match=told):
+    with pytest.raises(RegistryError, match=told):
         read_policy(tmp_path / "retention.yaml")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -15,8 +16,8 @@ from datawarp.registry.models import PublicationSettings, Release
 from datawarp.registry.periods import parse_period
 from datawarp.registry.reference import PAGES, filled
 from datawarp.registry.registry import RegistryFile
-from datawarp.registry.schema import SCHEMAS, schema_bytes
 from datawarp.registry.settings import COMMAND_OPTIONS, Settings, read_settings
+from datawarp.schemas import SCHEMAS, schema_bytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +60,7 @@ def test_the_schemas_are_those_of_the_models(name: str) -> None:
     made = schema_bytes(SCHEMAS[name]).decode()
     kept = (ROOT / "config" / "schemas" / name).read_text()
     difference = "\n".join(difflib.unified_diff(kept.splitlines(), made.splitlines(), "kept", "models", lineterm=""))
-    assert not difference, f"run `python -m datawarp.registry.schema`:\n{difference}"
+    assert not difference, f"run `python -m datawarp.schemas`:\n{difference}"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -84,6 +85,19 @@ def test_editors_accept_the_shipped_registry_and_refuse_a_slip() -> None:
     for slip in ({"name": "A", "frequncy": "monthly"}, {"name": "A", "urls": [{"period": "august25", "url": "x"}]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"publications": {"a": slip}}, schema)
+
+
+@pytest.mark.parametrize(
+    "path", ["publications.yaml", "config.yaml", "retention.yaml", "corrections/example_publication.yaml"]
+)
+def test_the_shipped_files_name_their_schema_and_fit_it(path: str) -> None:
+    file = ROOT / "config" / path
+    text = file.read_text()
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
+    assert named, "the first line lets an editor complete and check keys"
+    schema = json.loads((file.parent / named[1]).read_text())
+    assert schema["title"] == SCHEMAS[Path(named[1]).name].__name__
+    jsonschema.validate(yaml.safe_load(text), schema)
 
 
 def test_the_page_on_periods_says_what_the_code_does() -> None:

@@ -14,11 +14,11 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from datawarp.errors import LifecycleError
-from datawarp.registry.models import Model
+from datawarp.registry.document import Document, model_problems
+from datawarp.registry.models import Model, refused
 from datawarp.registry.periods import Period, parse_period
 
 _SPAN = re.compile(r"(\d+)\s*([dwmy])", re.I)
@@ -43,15 +43,15 @@ class RetentionRule(Model):
     @classmethod
     def _is_a_place(cls, value: str) -> str:
         if value != "archive" and not value.startswith("s3://"):
-            raise ValueError("destination is `archive` or s3://bucket/prefix")
+            raise refused(f"{value!r} is no destination", "write archive, or s3://bucket/prefix")
         return value
 
     @model_validator(mode="after")
     def _keeps_something(self) -> RetentionRule:
         if self.keep_periods is None and self.keep_days is None:
-            raise ValueError("say keep_periods, keep_days or both: what stays in use")
+            raise refused("the rule does not say what stays in use", "add keep_periods, keep_days or both")
         if self.delete_after is not None and self.destination == "archive":
-            raise ValueError("delete_after needs a destination s3://…: the only copy is never deleted")
+            raise refused("delete_after would delete the only copy", "add destination: s3://bucket/prefix")
         return self
 
 
@@ -110,18 +110,17 @@ class Decision:
 
 
 def read_policy(path: Path) -> RetentionPolicy:
-    """The policy in ``path``; the defaults where there is no such file; raises :class:`LifecycleError`."""
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError:
+    """The policy in ``path``; the defaults where there is no such file.
+
+    Raises one :class:`RegistryError` that lists all problems of the file, each with its line.
+    """
+    if not path.exists():
         return RetentionPolicy()
-    except yaml.YAMLError as problem:
-        raise LifecycleError(f"not valid YAML: {problem}", where=str(path)) from None
-    try:
-        return RetentionPolicy.model_validate(document or {})
-    except ValidationError as problem:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors())
-        raise LifecycleError(told, where=str(path), hint="docs/reference/lifecycle.md lists every key") from None
+    document = Document.read(path)
+    policy, problems = model_problems(RetentionPolicy, document.data)
+    if policy is None:
+        document.fail(problems)
+    return policy
 
 
 def parse_span(text: str) -> timedelta:

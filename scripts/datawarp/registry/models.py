@@ -29,8 +29,8 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _refused(problem: str, hint: str) -> PydanticCustomError:
-    """What a validator raises: ``registry.document`` tells problem and hint with the line."""
+def refused(problem: str, hint: str) -> PydanticCustomError:
+    """What a validator of a :class:`Model` raises: ``registry.document`` tells problem and hint with the line."""
     return PydanticCustomError("registry", "{problem}; {hint}", {"problem": problem, "hint": hint})
 
 
@@ -58,10 +58,10 @@ class SheetOverride(Model):
         for key in ("header_rows", "data_rows"):
             rows = getattr(self, key)
             if rows and not 1 <= rows[0] <= rows[1]:
-                raise _refused(f"{key} {list(rows)} is no range of sheet rows", "write [first, last], counted from 1")
+                raise refused(f"{key} {list(rows)} is no range of sheet rows", "write [first, last], counted from 1")
         for letters in (*(self.columns or ()), *self.types):
             if not re.fullmatch("[A-Z]{1,3}", letters):
-                raise _refused(f"{letters!r} is not a column", "write its letters in capitals, such as A or AB")
+                raise refused(f"{letters!r} is not a column", "write its letters in capitals, such as A or AB")
         return self
 
 
@@ -115,14 +115,14 @@ class Release(Model):
         try:
             parse_period(value)
         except RegistryError as problem:
-            raise _refused(problem.message, problem.hint or "") from None
+            raise refused(problem.message, problem.hint or "") from None
         return value
 
     @field_validator("url")
     @classmethod
     def _usable(cls, value: str) -> str:
         if problem := address_problem(value):
-            raise _refused(*problem)
+            raise refused(*problem)
         return value
 
 
@@ -155,7 +155,7 @@ class PublicationSettings(Model):
     @classmethod
     def _landing_page_is_on_the_web(cls, value: str | None) -> str | None:
         if value is not None and (problem := address_problem(value, local=False)):
-            raise _refused(*problem)
+            raise refused(*problem)
         return value
 
     @field_validator("discover")
@@ -164,7 +164,7 @@ class PublicationSettings(Model):
         try:
             re.compile(value or "")
         except re.error as problem:
-            raise _refused(
+            raise refused(
                 f"{value!r} is no regular expression: {problem}", "quote it with ' and escape . as \\."
             ) from None
         return value

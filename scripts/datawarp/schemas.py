@@ -1,4 +1,4 @@
-"""JSON Schemas for editors, generated from the models: ``python -m datawarp.registry.schema``."""
+"""JSON Schemas of the files that a person writes, for editors: ``python -m datawarp.schemas``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from datawarp.files import write_bytes
+from datawarp.lifecycle.retention import RetentionPolicy
 from datawarp.registry.models import Model
 from datawarp.registry.registry import RegistryFile
 from datawarp.registry.settings import Settings
+from datawarp.warehouse.corrections import CorrectionFile
 
 SCHEMAS: dict[str, type[Model]] = {
     "publications.schema.json": RegistryFile,
     "config.schema.json": Settings,
+    "retention.schema.json": RetentionPolicy,
+    "corrections.schema.json": CorrectionFile,
 }
 
 
