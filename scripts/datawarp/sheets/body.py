@@ -55,13 +55,13 @@ def _explains_a_symbol(view: View, i: int, columns: list[int]) -> bool:
 
 def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> bool:
     """Whether a row below the body names columns anew: texts or a series where the body has data."""
-    filled = [c for c in found.data if view.kinds[i][c] != BLANK]
-    texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
-    figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     if repeats(view, found.row, i, found.columns[0], found.columns[-1]):
         return True
     if not after_break:
         return False
+    filled = [c for c in found.data if view.kinds[i][c] != BLANK]
+    texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
+    figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     if not filled:
         return _names_others(view, i, found)
     if texts and len(texts) + (len(figures) if figures and is_long_sequence(figures) else 0) == len(filled):
@@ -85,6 +85,8 @@ def find_body(view: View, found: Boundary, stop: int, first: int, last: int) -> 
 
 def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
     columns, data = found.columns, found.data
+    labelling = [c for c in columns if c not in set(data)]
+    profiles: dict[str, tuple[list[int], list[int], list[int]]] = {}  # rows of one profile are looked at once
     begin = end = None
     pending: list[int] = []
     labels: list[int] = []
@@ -94,14 +96,17 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         if view.blank(i, first, last):
             gap = True
             continue
-        filled = [c for c in data if view.kinds[i][c] != BLANK]
-        stub = [c for c in columns if c not in data and view.kinds[i][c] != BLANK]
+        kinds = view.kinds[i]
+        if kinds not in profiles:
+            filled = [c for c in data if kinds[c] != BLANK]
+            values = [c for c in filled if kinds[c] in (NUMBER, DATE, MARKER)]
+            profiles[kinds] = (filled, [c for c in labelling if kinds[c] != BLANK], values)
+        filled, stub, values = profiles[kinds]
         if _starts_a_header(view, i, found, end is not None and (gap or broken)):
             why = "the next row names columns anew"
             end = _without_headings(view, found, end)
             break
-        values = [c for c in filled if view.kinds[i][c] in (NUMBER, DATE, MARKER)]
-        is_row = bool(values) and (bool(stub) or len(values) >= 2 or len(data) == 1 or not (set(columns) - set(data)))
+        is_row = bool(values) and (bool(stub) or len(values) >= 2 or len(data) == 1 or not labelling)
         if values and not gap and end == i - 1:
             is_row = is_row or view.kinds[i][values[0]] == NUMBER  # a total without a label
         if filled and not values:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
@@ -133,9 +134,9 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
             return found[:whole]  # what stands between is the next table's title
         if whole and repeats(view, i, j, first, last):
             return found[:whole]
-        numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
+        numbers, series = _figures(view, j, first, last)
         labelled = len(filled) == 2 and numbers == filled[1:]
-        if labelled or (len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers])):
+        if labelled or (len(numbers) >= 2 and not series):
             figures.update(numbers)
         found.append(j)
         if numbers:
@@ -145,12 +146,19 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
     return found
 
 
+def _figures(view: View, j: int, first: int, last: int) -> tuple[list[int], bool]:
+    """The columns of view row ``j`` with numbers or dates, and whether these are a series; found once for each row."""
+    found = view.figures.get((j, first, last))
+    if found is None:
+        numbers = [c for c in view.filled(j, first, last) if view.kinds[j][c] in (NUMBER, DATE)]
+        found = numbers, len(numbers) >= 2 and is_sequence([view.value(j, c) for c in numbers])
+        view.figures[j, first, last] = found
+    return found
+
+
 def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
     """Whether view row ``j`` prints the headings of row ``i`` once more."""
-    above, below = view.kinds[i][first : last + 1], view.kinds[j][first : last + 1]
-    if sum(map(operator.eq, above, below)) < 0.6 * (len(above) - above.count(BLANK)):
-        return False  # cells of other kinds cannot print the same
-    if TEXT not in above and PROSE not in above:
+    if not _may_repeat(view.kinds[i], view.kinds[j], first, last):
         return False
     heads = view.filled(i, first, last)
     fewest = max(2, 0.6 * len(heads))
@@ -162,6 +170,16 @@ def repeats(view: View, i: int, j: int, first: int, last: int) -> bool:
             if same < fewest:
                 return False
     return same >= fewest
+
+
+@lru_cache(maxsize=4096)
+def _may_repeat(above: str, below: str, first: int, last: int) -> bool:
+    """Whether rows of these kinds can print the same: cells of other kinds cannot, and headings have texts."""
+    above, below = above[first : last + 1], below[first : last + 1]
+    if TEXT not in above and PROSE not in above:
+        return False
+    alike = sum(map(operator.eq, above, below))
+    return bool(alike >= 0.6 * (len(above) - above.count(BLANK)))
 
 
 def figures_elsewhere(view: View, i: int, figures: Collection[int], first: int, last: int) -> bool:
@@ -197,8 +215,9 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
     text: list[int] = []
     empty: list[int] = []
     last = _last_named(view, i, sample, first, last, heads)
+    down = list(zip(*[view.kinds[j] for j in sample], strict=True))
     for c in range(first, last + 1):
-        kinds = "".join([view.kinds[j][c] for j in sample]).replace(BLANK, "")
+        kinds = "".join(down[c]).replace(BLANK, "")
         if kinds:
             (data if _is_data(kinds) else text).append(c)
         elif heads[c] != BLANK:

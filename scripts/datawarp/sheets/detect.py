@@ -128,8 +128,10 @@ def _search(view: View, start: int, stop: int, first: int, last: int, found: lis
 
 def _standing_apart(view: View, start: int, stop: int, first: int, last: int) -> list[tuple[int, int]]:
     """Blocks of columns apart by columns blank all the way down, when each holds a table of its own."""
-    used = {c for i in range(start, stop) for c in view.filled(i, first, last)}
-    used.update(c for c in range(first, last + 1) for i in range(start, min(stop, start + 60)) if _spanned(view, i, c))
+    used = {c for c in range(first, last + 1) if view.down[c][start:stop].strip(BLANK)}
+    if view.covered:
+        near = range(start, min(stop, start + 60))
+        used.update(c for c in range(first, last + 1) if c not in used and any(_spanned(view, i, c) for i in near))
     blocks: list[tuple[int, int]] = []
     for c in sorted(used):
         if blocks and c == blocks[-1][1] + 1:
@@ -177,7 +179,7 @@ def table_columns(
     counts: dict[int, int] = {}
     for c in range(boundary.columns[0], last + 1):
         headed = any(view.kinds[i][c] != BLANK and (i, c) not in header.titles for i in header.rows)
-        counts[c] = sum(view.kinds[i][c] != BLANK for i in rows)
+        counts[c] = len(rows) - view.down[c].count(BLANK, rows.start, rows.stop)
         if headed or counts[c]:
             columns.append(c)
     named = [c for c in columns if any(head_kind(view, i, c) != BLANK for i in header.rows)]

@@ -59,8 +59,8 @@ def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candi
 
 
 def _has_figures(view: View, candidate: Candidate) -> bool:
-    rows = range(candidate.body.first, candidate.body.last + 1)
-    return any(view.kinds[i][c] == NUMBER for i in rows for c in candidate.boundary.data)
+    first, last = candidate.body.first, candidate.body.last
+    return any(NUMBER in view.down[c][first : last + 1] for c in candidate.boundary.data)
 
 
 def why_no_table(view: View) -> str:
@@ -76,11 +76,7 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
     """Why a candidate is to be read and not loaded, or None when it is data."""
     columns, body, boundary = candidate.columns, candidate.body, candidate.boundary
     rows = range(body.first, body.last + 1)
-    texts = {
-        c: [one_line(view.value(i, c)) for i in rows if view.kinds[i][c] not in (BLANK, NUMBER, DATE)] for c in columns
-    }
     heads = " ".join(one_line(view.value(boundary.row, c)) for c in columns)
-    long = [c for c, found in texts.items() if found and sum(map(len, found)) / len(found) > LONG_TEXT]
     figures = [c for c in boundary.data if c in columns]
     if len(columns) <= 5 and _is_history(view, candidate):
         return "a history of versions and revisions"
@@ -88,10 +84,17 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "a list of contents: names of sheets and their titles"
     if _numbers_notes(view, candidate):
         return "notes: their numbers and wording"
-    counted = {c: sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) for c in figures}
-    if any(counted[c] for c in figures if c != columns[0]):
-        # Numbers right of the first column make a table, unless they are a few in a list of prose.
-        return "prose with a stray figure" if long and sum(counted.values()) <= 2 else None
+    counted = {c: sum(view.down[c].count(k, rows.start, rows.stop) for k in (NUMBER, DATE)) for c in figures}
+    # Numbers right of the first column make a table, unless they are a few in a list of prose.
+    stray = any(counted[c] for c in figures if c != columns[0])
+    if stray and sum(counted.values()) > 2:
+        return None
+    texts = {
+        c: [one_line(view.value(i, c)) for i in rows if view.kinds[i][c] not in (BLANK, NUMBER, DATE)] for c in columns
+    }
+    long = [c for c, found in texts.items() if found and sum(map(len, found)) / len(found) > LONG_TEXT]
+    if stray:
+        return "prose with a stray figure" if long else None
     if figures and columns[0] not in figures and len(figures) >= 2:
         return None  # nothing but markers where figures belong: a table suppressed whole
     if not figures and len(columns) >= 2 and sum(bool(found) for found in texts.values()) <= 1:

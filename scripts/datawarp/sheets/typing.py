@@ -124,7 +124,10 @@ def _is_whole(value: Cell) -> TypeGuard[int | float]:
 def all_whole(cells: Sequence[Cell]) -> bool:
     """Whether all numbers are whole and exact as 64-bit integers; so is a column without any number."""
     if len(cells) <= TRIAL:
-        return all(v is None or (_is_whole(v) and abs(v) <= _LARGEST_EXACT) for v in cells)
+        numbers: list[Any] = [v for v in cells if v is not None]
+        if set(map(type, numbers)) <= {float}:
+            return all(map(float.is_integer, numbers)) and max(map(abs, numbers), default=0) <= _LARGEST_EXACT
+        return all(_is_whole(v) and abs(v) <= _LARGEST_EXACT for v in numbers)
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from datawarp.sheets.cells import BLANK, row_kinds
 from datawarp.sheets.grid import Cell, Grid, Merge
@@ -26,7 +27,8 @@ class View:
 
     ``numbers[i]`` is the 0-based sheet row of ``rows[i]``; ``kinds[i]`` has one letter per cell, all of
     the same ``width``. ``covered`` maps a blank cell (0-based sheet row and column) inside a merged range
-    to the range. ``fills`` counts the non-blank cells of every row of the sheet that is in memory.
+    to the range. Rows of the same kinds share one string, so that what follows from kinds alone is found once.
+    ``figures`` keeps what the search for a boundary has found of a row, since it looks at each many times.
     """
 
     numbers: list[int]
@@ -37,6 +39,13 @@ class View:
     covered: dict[tuple[int, int], Merge] = field(default_factory=dict)
     merges: list[Merge] = field(default_factory=list)
     complete: bool = True
+    figures: dict[tuple[int, int, int], tuple[list[int], bool]] = field(default_factory=dict, repr=False)
+    _filled: dict[tuple[str, int, int | None], list[int]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def down(self) -> list[str]:
+        """The kinds of every column, top down: one letter per view row."""
+        return ["".join(column) for column in zip(*self.kinds, strict=True)]
 
     def value(self, i: int, column: int) -> Cell:
         """The cell in view row ``i``, None beyond the row's end."""
@@ -49,10 +58,14 @@ class View:
         return part.count(BLANK) == len(part)
 
     def filled(self, i: int, first: int = 0, last: int | None = None) -> list[int]:
-        """The columns of view row ``i`` that hold something."""
-        end = self.width if last is None else last + 1
+        """The columns of view row ``i`` that hold something; not to be changed."""
         kinds = self.kinds[i]
-        return [c for c in range(first, min(end, len(kinds))) if kinds[c] != BLANK]
+        found = self._filled.get((kinds, first, last))
+        if found is None:
+            end = self.width if last is None else last + 1
+            found = [c for c in range(first, min(end, len(kinds))) if kinds[c] != BLANK]
+            self._filled[kinds, first, last] = found
+        return found
 
     def merge_at(self, i: int, column: int) -> Merge | None:
         """The merged range that covers a cell of view row ``i``."""
@@ -86,7 +99,8 @@ def view_of(grid: Grid) -> View:
         rows = [*head, *tail]
     kinds = [row_kinds(row).rstrip(BLANK) for row in rows]
     width = max(map(len, kinds), default=0)
-    kinds = [k.ljust(width, BLANK) for k in kinds]
+    shared: dict[str, str] = {}
+    kinds = [shared.setdefault(k, k) for k in (k.ljust(width, BLANK) for k in kinds)]
     covered = {}
     seen = set(numbers)
     for merge in grid.merges:

@@ -56,10 +56,11 @@ class XlsParts:
 
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook."""
-        parts = SheetParts()
+        formats: dict[tuple[int, int], str] = {}
+        parts = SheetParts(number_formats=formats)
         if index >= len(self._offsets):
             return parts
-        stream, styles, formats = self._stream, self._styles, parts.number_formats
+        stream, styles = self._stream, self._styles
         for record, at, size in _records(stream, self._offsets[index]):
             if record in (NUMBER, RK, FORMULA, BOOLERR):
                 r, c, style = _CELL.unpack_from(stream, at)

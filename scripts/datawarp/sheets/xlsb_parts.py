@@ -46,11 +46,12 @@ class XlsbParts:
 
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""
-        parts = SheetParts()
+        formats: dict[tuple[int, int], str] = {}
+        parts = SheetParts(number_formats=formats)
         part = self._sheets[index] if index < len(self._sheets) else None
         if part is None or part not in self._package.namelist():
             return parts
-        row, formats, styles = 0, parts.number_formats, self._styles
+        row, styles = 0, self._styles
         for record, data in _records(self._package.read(part)):
             if record == ROW_HEADER:
                 (row,) = struct.unpack_from("<I", data, 0)
