@@ -167,6 +167,69 @@ CC|*|63
 DD|8|..""",
         [((2, 2), (3, 6), "Org; Jan; Feb")],
     ),
+    "series with their particulars above periods": (
+        """
+Title|CPI: all items|CPI: food
+CDID|D7BT|D7BU
+PreUnit||
+Unit|Index|Index
+Release date|17-04-2024|17-04-2024
+Next release|22 May 2024|22 May 2024
+Important notes||
+2022|121.7|124.6
+2023|130.5|142.9
+2023 Q1|127.9|139.7
+2023 JAN|126.4|137.5""",
+        [
+            (
+                (1, 7),
+                (8, 11),
+                "Title | CDID | PreUnit | Unit | Release date | Next release | Important notes; "
+                "CPI: all items | D7BT | Index | 17-04-2024 | 22 May 2024; "
+                "CPI: food | D7BU | Index | 17-04-2024 | 22 May 2024",
+            )
+        ],
+    ),
+    "what the labels are, a row below the headings": (
+        """
+TIME|2020|2021
+GEO (Labels)||
+Belgium|10.5|11.2
+France|20.1|:""",
+        [((1, 2), (3, 4), "TIME | GEO (Labels); 2020; 2021")],
+    ),
+    "units of some columns": (
+        """
+|||Beds|Occupied|Cost
+|||||£000
+Wales|||100|90|5.5
+|North|Bangor|10|9|1.5
+|South|Cardiff|40|35|2.5""",
+        [((1, 2), (3, 5), "; ; ; Beds; Occupied; Cost | £000")],
+    ),
+    "numbers of the columns above their codes": (
+        """
+Time period|Food|Textile
+Agg number|21|24
+Dataset identifier code|EAPT|EAPX
+2024 Jan|99.5|98.1
+2024 Feb|97.5|96.1""",
+        [
+            (
+                (1, 3),
+                (4, 5),
+                "Time period | Agg number | Dataset identifier code; Food | 21 | EAPT; Textile | 24 | EAPX",
+            )
+        ],
+    ),
+    "a group by eye beside merged groups": (
+        """
+Year|Births|<|Rate|
+|Total|Male|All|Male
+2018|100|51|11.2|10.5
+2019|101|52|11.1|10.4""",
+        [((1, 2), (3, 4), "Year; Births | Total; Births | Male; Rate | All; Rate | Male")],
+    ),
     "a small table above a wide one": (
         """
 Measure|Value
@@ -200,6 +263,10 @@ Notes
 Note number|Note text|Related tables|Link
 note 1|Figures are rounded.|Table 1|
 note 2|Excludes visitors.|Table 1|Portal""",
+    "a dictionary with examples": """
+Column name|Description|Example
+month|The month of the data|202401
+count|Number of people|120""",
     "particulars of a publication": """
 Publication title|Statistical release
 Reporting period|April 2024

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_long_sequence, repeats
+from datawarp.sheets.boundary import Boundary, figures_elsewhere, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.series import is_long_sequence
 from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(

@@ -11,13 +11,11 @@ import operator
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
-from itertools import pairwise
 
-from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
-from datawarp.sheets.grid import Cell
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.labels import read_label
+from datawarp.sheets.series import is_scale, is_sequence
 from datawarp.sheets.view import View
 
 SAMPLE_ROWS = 30
@@ -68,48 +66,6 @@ def head_kind(view: View, i: int, column: int) -> str:
         if top >= 0 and view.numbers[top] == merge.top and merge.left < view.width:
             return view.kinds[top][merge.left]
     return found
-
-
-def is_sequence(values: Sequence[Cell]) -> bool:
-    """Whether header numbers or dates are a series: years, week numbers, ages, month ends."""
-    values = [number_in(v) if isinstance(v, str) and number_in(v) is not None else v for v in values]
-    dates = [v for v in values if isinstance(v, date)]
-    numbers = [v for v in values if isinstance(v, int | float)]
-    if dates and numbers:
-        return False
-    if dates:
-        return len(dates) >= 2 and len(set(dates)) >= 2
-    if not numbers or not all(float(n).is_integer() for n in numbers):
-        return False
-    if all(1950 <= n <= 2100 for n in numbers):
-        return len(numbers) >= 2 and len(set(numbers)) >= 2
-    # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
-    distinct = list(dict.fromkeys(numbers))
-    steps = {b - a for a, b in pairwise(distinct)}
-    if len(steps) != 1 or len(distinct) < 3 or abs(distinct[0]) > 120:
-        return False
-    step = abs(steps.pop())
-    return step == 1 or (step in (5, 10) and len(distinct) >= 4 and distinct[0] % step == 0)
-
-
-def is_long_sequence(values: Sequence[Cell]) -> bool:
-    """Whether figures can only be headings: dates, years up or down, or six and more numbers in step."""
-    if not is_sequence(values):
-        return False
-    numbers = [n for v in values if (n := number_in(v) if isinstance(v, str) else v) is not None]
-    if all(isinstance(n, date) for n in numbers):
-        return True
-    distinct = [n for n in dict.fromkeys(numbers) if isinstance(n, int | float)]
-    if all(1950 <= n <= 2100 for n in distinct):
-        return distinct in (sorted(distinct), sorted(distinct, reverse=True))
-    return len(distinct) >= 6
-
-
-def is_scale(values: Sequence[Cell]) -> bool:
-    """Whether numbers are points of a scale from 0 to 120, uneven ones too: percentiles 10, 20, 25; ages 0, 1, 5."""
-    numbers = [number_in(v) if isinstance(v, str) else v for v in values]
-    whole = [n for n in numbers if isinstance(n, int | float) and 0 <= n <= 120 and float(n).is_integer()]
-    return len(whole) == len(values) >= 4 and all(a < b for a, b in pairwise(whole))
 
 
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
@@ -226,10 +182,20 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
         return None
     columns = sorted([*data, *text])
     banners = [j for j in sample[:6] if is_banner(view, j, columns)] if view.merges else []
-    total = _data_score(view, i, sample, data, heads, banner=sample[0] in banners)
+    # A row of units or marks over some of the figures is more header, whatever the row above it names.
+    unit = sample[0] if len(sample) > 1 and _stands_over(view, sample[0], data, first, last) else None
+    total = _data_score(view, i, sample, data, heads, banner=sample[0] in banners or unit is not None)
     total += _text_score(view, i, sample, text, heads)
-    total -= _unfinished(view, [j for j in sample[:6] if j not in banners], data)
-    return Boundary(i, total / len(columns), data, text, empty, sample)
+    total -= _unfinished(view, [j for j in sample[:6] if j not in banners and j != unit], data)
+    # Nested labels (country, region, district) often have one heading or none: they weigh less than columns that do.
+    headless = sum(heads[c] == BLANK for c in text)
+    return Boundary(i, total / (len(columns) - 0.5 * max(0, headless - 1)), data, text, empty, sample)
+
+
+def _stands_over(view: View, i: int, data: Sequence[int], first: int, last: int) -> bool:
+    """Whether a row holds nothing but texts over less than half of the figures, and no label."""
+    filled = view.filled(i, first, last)
+    return 0 < 2 * len(filled) < len(data) and all(c in data and view.kinds[i][c] == TEXT for c in filled)
 
 
 def _last_named(view: View, i: int, sample: list[int], first: int, last: int, heads: dict[int, str]) -> int:
@@ -265,7 +231,7 @@ def _data_score(
             total += 0.8 if one_line(view.value(i, c)).isalpha() else -0.6
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
-            total += 0 if above else -0.2
+            total += 0.3 if above else -0.2
         if not banner and head_kind(view, sample[0], c) in (TEXT, PROSE):
             total -= 1.2
     return total
@@ -296,7 +262,7 @@ def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: d
     for c in text:
         head = heads[c]
         if head == BLANK:
-            total += 0.2 if i > 0 and head_kind(view, i - 1, c) == TEXT else -0.1
+            total += 0.3 if i > 0 and head_kind(view, i - 1, c) == TEXT else -0.1
         elif head in (NUMBER, DATE):
             total -= 0.8
         else:
@@ -329,80 +295,3 @@ def is_key_and_value(view: View, i: int, first: int, last: int) -> bool:
     """Whether a row is of a preamble: ``Published:`` and what was published when."""
     filled = view.filled(i, first, last)
     return bool(filled) and len(filled) <= 3 and _KEY.fullmatch(one_line(view.value(i, filled[0]))) is not None
-
-
-def find_boundary(view: View, start: int, stop: int, first: int, last: int) -> Boundary | None:
-    """The first row from ``start`` on that is the last header row of a table, or None."""
-    for i in range(start, stop):
-        found = _candidate(view, i, stop, first, last)
-        if found is not None:
-            return _extended(view, found, stop, first, last)
-    return None
-
-
-def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
-    filled = view.filled(i, first, last)
-    if not filled or is_key_and_value(view, i, first, last):
-        return None
-    if not 2 * sum(view.kinds[i][c] == PROSE for c in filled) < len(filled) + 1:
-        return None
-    found = score(view, i, stop, first, last)
-    if found is None or len(found.columns) < 2 or found.score < ACCEPT:
-        return None
-    if len(filled) == 1 and (filled[0] == found.columns[0] or not found.data):
-        return None
-    if found.data:
-        return found if any(head_kind(view, i, c) != BLANK for c in found.data) else None
-    headed = sum(head_kind(view, i, c) != BLANK for c in found.columns)
-    return found if headed >= 0.8 * len(found.columns) else None
-
-
-def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary:
-    """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
-    while found.data and found.row + 1 < stop:
-        i = found.row + 1
-        if _names_labels(view, found) and (lower := score(view, i, stop, first, last)) and lower.data == found.data:
-            return lower
-        filled = [c for c in found.data if view.kinds[i][c] != BLANK]
-        texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
-        figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
-        series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
-        named = len(texts) + (len(figures) if series else 0)
-        lower = score(view, i, stop, first, last)
-        if 2 * len(filled) < len(found.data) or named < len(filled) or lower is None or not lower.data:
-            return found
-        if lower.score < ACCEPT:
-            return found
-        found = lower
-    return found
-
-
-def _names_labels(view: View, found: Boundary) -> bool:
-    """Whether the row below headings of figures alone names the columns of labels: Code and Name below dates."""
-    i = found.row + 1
-    filled = [c for c in found.columns if view.kinds[i][c] != BLANK]
-    if len(filled) < 2 or not set(filled) <= set(found.text) or found.row + 2 >= len(view.rows):
-        return False
-    return all(view.kinds[i][c] == TEXT and head_kind(view, found.row, c) == BLANK for c in filled)
-
-
-def _is_record(view: View, found: Boundary, figures: Sequence[Cell]) -> bool:
-    """Whether numbers in step below headings are a body's own: the row has labels, as have the rows below."""
-    dated = any(isinstance(v, date) for v in figures)
-    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
-    if dated or all(1950 <= n <= 2100 for n in numbers):
-        return False
-    i = found.row
-    above = [i] if i == 0 or len(view.filled(i - 1)) < 2 else [i, i - 1]  # a text by itself above is a title
-    named = {c for c in found.text for r in above if head_kind(view, r, c) != BLANK}
-    return any(view.kinds[i + 1][c] in (TEXT, PROSE) for c in named)
-
-
-def _is_lower_tier(view: View, found: Boundary, filled: Sequence[int], figures: Sequence[Cell]) -> bool:
-    """Whether figures below headings are headings themselves: by their make, or a series below merged groups."""
-    if not figures or not is_sequence(figures):
-        return False
-    if is_long_sequence(figures):
-        return True
-    merges = [view.merge_at(found.row, c) for c in filled]
-    return len(figures) == len(filled) and all(m is not None and m.right > m.left for m in merges)

@@ -19,7 +19,7 @@ BLANK, NUMBER, DATE, TEXT, PROSE, MARKER = ".", "n", "d", "t", "p", "m"
 PROSE_LENGTH = 150
 
 _MARKER = re.compile(
-    r"""\*{1,4} | [-–—−]{1,3} | :{1,2} | \.{1,4} | … | [~#†‡§^$] | ¬
+    r"""\*{1,4} | [-–—−]{1,3} | :{1,2} | \.{1,4} | … | [~#†‡§^$+] | \(\+\) | ¬
       | \.?[a-z] | \[[a-z]{1,4}\d?\] | \([a-z]\) | \[(?:low|note\s?\d+)\] | <\s?\d{1,2}
       | n\.?/?a\.? | nil | null | none | nan | low | supp(?:ressed)? | redacted | confidential | missing | unavailable
       | \[?\(?(?:not|no)\ (?:applicable|available|collected|known|recorded|reported|reportable|data|returns?)\)?\]?
@@ -72,8 +72,8 @@ def number_in(text: str) -> float | int | None:
     if not text or len(text) > 40 or not any(c.isdigit() for c in text):
         return None
     match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        return None
+    if match is None or (match["digits"].startswith("00") and not match["digits"].strip("0")):
+        return None  # £000 is a unit
     digits = match["digits"].replace(",", "") + (match["exponent"] or "")
     value: float | int = float(digits) if "." in digits or match["exponent"] else int(digits)
     negative = bool(match["sign"] and match["sign"] != "+") or bool(match["sign2"]) or bool(match["open"])

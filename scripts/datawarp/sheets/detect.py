@@ -12,11 +12,12 @@ from itertools import pairwise
 from datawarp.registry.models import SheetOverride
 from datawarp.sheets.account import account_for, count_rows, footnotes_below
 from datawarp.sheets.body import Body, find_body
-from datawarp.sheets.boundary import SAMPLE_ROWS, Boundary, find_boundary, head_kind, is_like_below
+from datawarp.sheets.boundary import SAMPLE_ROWS, Boundary, head_kind, is_like_below
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.columns import LONG, printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
+from datawarp.sheets.header_rows import find_boundary
 from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from datawarp.errors import SheetError
 from datawarp.registry.models import SheetOverride
 from datawarp.sheets.body import Body, find_body
-from datawarp.sheets.boundary import Boundary, find_boundary, score
+from datawarp.sheets.boundary import Boundary, score
 from datawarp.sheets.cells import BLANK
 from datawarp.sheets.grid import Grid, column_index
+from datawarp.sheets.header_rows import find_boundary
 from datawarp.sheets.headers import HeaderBlock, find_header
 from datawarp.sheets.view import View
 

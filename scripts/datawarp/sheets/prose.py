@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from datawarp.sheets.boundary import is_key_and_value, is_sequence
+from datawarp.sheets.boundary import is_key_and_value
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, one_line
 from datawarp.sheets.grid import Cell
+from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _DEFINED = re.compile(
     r"|metrics?|abbreviations?|acronyms?)\b", re.I
 )  # fmt: skip
 _MEANING = re.compile(r"\b(?:definitions?|descriptions?|meanings?|explanations?|notes?|stands\s+for)\b", re.I)
+_SAMPLE = re.compile(
+    r"(?:data\s+|field\s+)?(?:examples?|formats?|types?|lengths?|sizes?|order|positions?|samples?)", re.I
+)
 _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.|\+?\d[\d ()]{8,}\d")
 _SHEET_NAME = re.compile(
     r"(?:table|tab|figure|fig|chart|sheet|worksheet|annex|map)[\s_]*[a-z]{0,3}[\s_.]?\d+(?:[._-]?\d+)*[a-z]{0,2}|cover(?:[\s_]sheet)?|notes|contents",
@@ -84,6 +88,8 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "a list of contents: names of sheets and their titles"
     if _numbers_notes(view, candidate):
         return "notes: their numbers and wording"
+    if _defines(view, candidate) and all(_SAMPLE.fullmatch(one_line(view.value(boundary.row, c))) for c in figures):
+        return "definitions: what names, fields or symbols mean"
     counted = {c: sum(view.down[c].count(k, rows.start, rows.stop) for k in (NUMBER, DATE)) for c in figures}
     # Numbers right of the first column make a table, unless they are a few in a list of prose.
     stray = any(counted[c] for c in figures if c != columns[0])

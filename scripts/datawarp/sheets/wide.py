@@ -41,6 +41,11 @@ def find_wide(
     return best
 
 
+def _is_aside(part: str) -> bool:
+    """Whether a tier tells columns apart no further than their period does: a period, a number, a mark in brackets."""
+    return part.isdigit() or read_label(part) is not None or re.fullmatch(r"\[[^\]]*\]", part) is not None
+
+
 def _joined_run(parts: dict[int, list[str]], columns: list[int], data: list[int]) -> WideRun | None:
     """Months or quarters printed under the heading of their year: 2023 above Jan, Feb, Mar."""
     labels = {c: _joined(parts[c]) for c in columns if len(parts[c]) >= 2}
@@ -122,7 +127,7 @@ def _checked(
     if len(run) < SHORTEST and not (len(run) >= SHORTEST_ALL and set(data) <= set(run)):
         return None
     printed = {c: one_line(view.value(i, c)) for c in run}
-    others = {tuple(p for p in parts[c] if p != printed[c] and not read_label(p) and not p.isdigit()) for c in run}
+    others = {tuple(p for p in parts[c] if p != printed[c] and not _is_aside(p)) for c in run}
     if len(others) > 1:
         return None  # the columns differ in more than their period
     texts = [printed[c] for c in run]

@@ -1,0 +1,152 @@
+"""Which row is the last of the header: the first that serves as one, and the rows below it that still name columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from datawarp.sheets.boundary import ACCEPT, Boundary, head_kind, is_key_and_value, score
+from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, number_in, one_line
+from datawarp.sheets.grid import Cell
+from datawarp.sheets.labels import read_label
+from datawarp.sheets.series import is_long_sequence, is_sequence
+from datawarp.sheets.view import View
+
+# What a row of numbers below headings calls itself, and what a label of labels is.
+_NUMBERING = re.compile(r"\b(?:numbers?|no\.?|codes?|identifiers?|ids?|ref(?:erence)?s?|columns?|cdids?|sic)\b", re.I)
+_TIME = re.compile(r"(?:reference\s+|time\s+)?(?:time|years?|months?|quarters?|weeks?|dates?|days?|periods?)", re.I)
+_AXIS = re.compile(
+    r"(?:geo(?:graphy|graphical\s+area)?|countr(?:y|ies)|regions?|areas?|local\s+authorit(?:y|ies)|districts?|wards?|(?:health\s+)?boards?"
+    r"|trusts?|organisations?|providers?|hospitals?|practices?|ages?(?:\s+(?:groups?|bands?))?|sex|gender|codes?|names?|categor(?:y|ies)"
+    rf"|{_TIME.pattern})(?:\s*\((?:labels?|codes?)\))?", re.I
+)  # fmt: skip
+
+
+def find_boundary(view: View, start: int, stop: int, first: int, last: int) -> Boundary | None:
+    """The first row from ``start`` on that is the last header row of a table, or None."""
+    for i in range(start, stop):
+        found = _candidate(view, i, stop, first, last)
+        if found is not None:
+            return _extended(view, found, stop, first, last)
+    return None
+
+
+def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
+    filled = view.filled(i, first, last)
+    if not filled or is_key_and_value(view, i, first, last):
+        return None
+    if not 2 * sum(view.kinds[i][c] == PROSE for c in filled) < len(filled) + 1:
+        return None
+    found = score(view, i, stop, first, last)
+    if found is None or len(found.columns) < 2 or found.score < ACCEPT:
+        return None
+    if len(filled) == 1 and (filled[0] == found.columns[0] or not found.data):
+        return None
+    if found.data:
+        return found if any(head_kind(view, i, c) != BLANK for c in found.data) else None
+    headed = sum(head_kind(view, i, c) != BLANK for c in found.columns)
+    return found if headed >= 0.8 * len(found.columns) else None
+
+
+def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary:
+    """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
+    while found.data and found.row + 1 < stop:
+        lower = score(view, found.row + 1, stop, first, last)
+        if lower is not None and is_numbering(view, found.row + 1, found):
+            lower = score(view, found.row + 2, stop, first, last)
+        if lower is None or not lower.data or not _still_names(view, found, lower):
+            return found
+        found = lower
+    return found
+
+
+def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
+    """Whether the row of ``lower``, below the header ``found``, is one more row of it."""
+    i = lower.row
+    if _names_labels(view, found) and lower.data == found.data:
+        return True
+    if _names_axes(view, found) or _is_particular(view, found, i):
+        return True
+    filled = [c for c in found.data if view.kinds[i][c] != BLANK]
+    texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
+    if filled and len(texts) == len(filled) == len(view.filled(i, found.columns[0], found.columns[-1])):
+        return i == found.row + 1 or lower.score >= ACCEPT  # nothing but texts over figures: units, marks
+    figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
+    series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
+    named = len(texts) + (len(figures) if series else 0)
+    return 2 * len(filled) >= len(found.data) and named >= len(filled) and lower.score >= ACCEPT
+
+
+def is_numbering(view: View, i: int, found: Boundary) -> bool:
+    """Whether a row gives every column a number by its own word (``Agg number``), texts above and below."""
+    if not 0 < i < len(view.rows) - 1 or not _NUMBERING.search(one_line(view.value(i, found.columns[0]))):
+        return False
+    numbers = [view.value(i, c) for c in found.data]
+    if not all(isinstance(n, int | float) and float(n).is_integer() for n in numbers):
+        return False
+    return all(head_kind(view, r, c) == TEXT for c in found.data for r in (i - 1, i + 1))
+
+
+def _names_axes(view: View, found: Boundary) -> bool:
+    """Whether the row below says what the labels are (``Country`` below ``Year``); sections are several."""
+    i = found.row + 1
+    filled = view.filled(i, found.columns[0], found.columns[-1])
+    texts = [one_line(view.value(i, c)) for c in filled]
+    if not filled or filled[-1] >= found.data[0] or any(view.kinds[i][c] != TEXT for c in filled):
+        return False
+    below = [j for n, j in enumerate(found.sample) if i < j == found.sample[0] + n]
+    bare = [j for j in below if all(view.kinds[j][c] == BLANK for c in found.data)]
+    if not below or any(j != below[-1] for j in bare):  # a last one without figures is a remark
+        return False
+    named = [one_line(view.value(found.row, c)) for c in filled if view.kinds[found.row][c] != BLANK]
+    if any(_TIME.fullmatch(name) is None for name in named):
+        return False
+    return len(filled) >= 2 or _AXIS.fullmatch(texts[0]) is not None
+
+
+def _is_particular(view: View, found: Boundary, i: int) -> bool:
+    """Whether row ``i`` names one more particular of series, blank for all: below title and code, above periods."""
+    stub = found.columns[0]
+    if view.kinds[i][stub] != TEXT or read_label(view.value(i, stub)) or len(view.filled(i)) > 1:
+        return False
+    above = [r for r in (found.row, found.row - 1) if r >= 0]
+    named = all(view.kinds[r][c] == TEXT for r in above for c in (stub, found.data[-1]))
+    return named and len(above) == 2 and labelled_by_periods(view, found, i)
+
+
+def labelled_by_periods(view: View, found: Boundary, i: int) -> bool:
+    """Whether every row of the sample below row ``i`` is a period."""
+    stubs = [view.value(j, found.columns[0]) for j in found.sample if j > i]
+    return len(stubs) >= 3 and all(read_label(v) for v in stubs)
+
+
+def _names_labels(view: View, found: Boundary) -> bool:
+    """Whether the row below headings of figures alone names the columns of labels: Code and Name below dates."""
+    i = found.row + 1
+    filled = [c for c in found.columns if view.kinds[i][c] != BLANK]
+    if len(filled) < 2 or not set(filled) <= set(found.text) or found.row + 2 >= len(view.rows):
+        return False
+    return all(view.kinds[i][c] == TEXT and head_kind(view, found.row, c) == BLANK for c in filled)
+
+
+def _is_record(view: View, found: Boundary, figures: Sequence[Cell]) -> bool:
+    """Whether numbers in step below headings are a body's own: the row has labels, as have the rows below."""
+    dated = any(isinstance(v, date) for v in figures)
+    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
+    if dated or all(1950 <= n <= 2100 for n in numbers):
+        return False
+    i = found.row
+    above = [i] if i == 0 or len(view.filled(i - 1)) < 2 else [i, i - 1]  # a text by itself above is a title
+    named = {c for c in found.text for r in above if head_kind(view, r, c) != BLANK}
+    return any(view.kinds[i + 1][c] in (TEXT, PROSE) for c in named)
+
+
+def _is_lower_tier(view: View, found: Boundary, filled: Sequence[int], figures: Sequence[Cell]) -> bool:
+    """Whether figures below headings are headings themselves: by their make, or a series below merged groups."""
+    if not figures or not is_sequence(figures):
+        return False
+    if is_long_sequence(figures):
+        return True
+    merges = [view.merge_at(found.row, c) for c in filled]
+    return len(figures) == len(filled) and all(m is not None and m.right > m.left for m in merges)
