@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def keep_table(folder: Path, grid: Grid, table: TableFinding, fixed: Collection[
         from datawarp.sheets.typing import typed_table
 
         typed = typed_table(grid, table)
-        _write(path, iter(typed.to_batches(max_chunksize=BATCH_ROWS)), typed.schema)
+        _write(path, typed.to_batches(max_chunksize=BATCH_ROWS), typed.schema)
         return path
     for _ in range(MOST_PASSES):
         tallies = Tallies()
@@ -98,14 +98,15 @@ def _settle(table: TableFinding, tallies: Tallies) -> None:
     table.n_rows = tallies.rows
 
 
-def _write(path: Path, batches: Iterator[pa.RecordBatch], schema: pa.Schema | None = None) -> None:
+def _write(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema | None = None) -> None:
     """Write batches as an Arrow IPC file (lz4) of no lasting name; an empty stream needs its ``schema``.
 
     Not flushed to disk: it is a cache, and one that a power cut broke is read again from the download.
     """
     import pyarrow as pa
 
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    short = isinstance(batches, list) and len(batches) <= 1  # compressed before threads would have begun
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=not short)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = pa.ipc.new_file(str(path), schema, options=options) if schema is not None else None
     for batch in batches:
