@@ -105,3 +105,31 @@ def test_codes_fit_are_unique_and_keep_numbers() -> None:
 
 def test_a_release_of_one_nameless_table_is_called_like_its_publication() -> None:
     assert named(table(None, COLUMNS, file="28-January-2021.csv")) == {"28-January-2021.csv": "waits"}
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        ("upload-itemindices202501.csv", "upload itemindices"),
+        ("upload-202501pricequotes.csv", "upload pricequotes"),
+        ("publishedweek402022.xlsx", "publishedweek"),
+        ("Weekly-admissions-publication-210114-1.xlsx", "weekly admissions 1"),
+        ("1 General Practice – March 2024 Practice Level.csv", "general practice practice level"),
+        ("2 week waits.csv", "2 week waits"),
+    ],
+)
+def test_dates_without_separators_and_ordinals_of_files(name: str, stays: str) -> None:
+    assert words.timeless_name(name) == stays
+
+
+def test_the_number_of_the_sheet_is_no_part_of_the_title() -> None:
+    found = named(
+        table("9", COLUMNS, title="9 Unemployment by age and duration"),
+        table("A2", COLUMNS, title="A2: Children looked after by legal status"),
+        table("Table_1_2", COLUMNS, title="Table 1.2: Admissions due to alcohol"),
+    )
+    assert list(found.values()) == [
+        "waits_unemployment_by_age_duration",
+        "waits_children_looked_after_by_legal_status",
+        "waits_admissions_due_alcohol",
+    ]

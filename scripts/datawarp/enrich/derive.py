@@ -73,7 +73,7 @@ def derive(
                 code = match.reference.source
                 settled[position] = _Found(code, match, stage.sources[code], stage.origins[code])
                 unsettled.pop(position, None)
-            elif match.verdict == "doubt" or position not in unsettled:
+            elif position not in unsettled or (match.verdict == "doubt" and unsettled[position].verdict == "new"):
                 unsettled[position] = match
         news = news or _news(outcome.news, stage)
         if len(settled) == len(found):

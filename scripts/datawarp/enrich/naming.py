@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from datawarp.enrich import words
 from datawarp.enrich.features import TableFeatures
-from datawarp.enrich.matching import speaks
+from datawarp.enrich.labels import speaks
 
 # PostgreSQL cuts names at 63 bytes: room for `tbl_` before and for suffixes of indexes behind.
 LONGEST_CODE = 56

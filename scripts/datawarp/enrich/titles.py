@@ -20,8 +20,12 @@ _SENTENCE = re.compile(r"\.\s+[A-Z]|[a-z)]\.\s*$")
 _LONGEST_TITLE = 260
 
 
-def is_title(line: str) -> bool:
-    """Whether a line printed above a table may name it: no note, source, sentence, link or bare date."""
+def is_title(line: str, number: str = "") -> bool:
+    """Whether a line printed above a table may name it: no note, source, sentence, link or bare date.
+
+    ``number`` is that of the sheet: what begins with it is no note (``9 Unemployment by age`` on sheet 9).
+    """
+    line = _without_number(line, number)
     if _TITLE_LABEL.match(line):
         return True
     if _BLOCK.match(line):
@@ -34,8 +38,13 @@ def is_title(line: str) -> bool:
 
 
 def title_of(entry: FileEntry) -> str:
-    """The title of the whole sheet or, below another table, of this one; empty when none is printed."""
-    lines = [line for line in (entry.layout.heading if entry.layout else []) if is_title(line)]
+    """The title of the whole sheet or, below another table, of this one; empty when none is printed.
+
+    The sheet's own number, printed before the title, is left out.
+    """
+    number = _number(entry)
+    lines = [line for line in (entry.layout.heading if entry.layout else []) if is_title(line, number)]
+    lines = [_without_number(line, number) for line in lines]
     labelled = [line for line in lines if _TITLE_LABEL.match(line)]
     if labelled:
         return _TITLE_LABEL.sub("", labelled[0]).strip()
@@ -53,7 +62,20 @@ def caption_of(entry: FileEntry) -> str:
     layout = entry.layout
     if layout is None:
         return ""
-    if layout.title and is_title(layout.title):
-        return _TITLE_LABEL.sub("", layout.title).strip()
-    lines = [line for line in layout.heading if is_title(line)]
-    return _TITLE_LABEL.sub("", lines[-1]).strip() if lines else ""
+    number = _number(entry)
+    printed = [layout.title] if layout.title else []
+    for line in (*printed, *reversed(layout.heading)):
+        if is_title(line, number):
+            return _TITLE_LABEL.sub("", _without_number(line, number)).strip()
+    return ""
+
+
+def _number(entry: FileEntry) -> str:
+    """The number that the sheet's name is or ends in, such as ``9``, ``4a`` or ``A2``; empty for other names."""
+    found = re.search(r"(?<![A-Za-z0-9])([A-Za-z]{0,2}\d{1,2}(?:[._]\d{1,2})*[A-Za-z]?)\s*$", entry.sheet or "")
+    return found[1].replace("_", ".") if found else ""
+
+
+def _without_number(line: str, number: str) -> str:
+    """``line`` without the number of its sheet, printed before the title."""
+    return re.sub(rf"^\s*(?i:{re.escape(number)})\s*[.:)\u2013-]?\s+(?=[A-Z])", "", line) if number else line

@@ -75,12 +75,24 @@ _GLUED = re.compile(rf"(?<![a-z])({_MONTH})({_YEAR})(?!\d)")
 _GLUED_IN_NAME = re.compile(
     rf"(?<=[a-z])((?:january|february|march|april|june|july|august|september|october|november|december) ?{_YEAR})(?!\d)"
 )
+# Dates that names write without separators, glued to words too: `quotes202501`, `210114`, `31032024`, `week402022`.
+_MONTH_NUMBER, _DAY_NUMBER = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_DIGITS_ONLY = re.compile(
+    r"(?<!\d)(?:"
+    rf"20\d\d{_MONTH_NUMBER}(?:{_DAY_NUMBER})?|{_DAY_NUMBER}{_MONTH_NUMBER}20\d\d|"
+    rf"[12]\d{_MONTH_NUMBER}{_DAY_NUMBER}|{_DAY_NUMBER}{_MONTH_NUMBER}[12]\d|(?<=week)(?:5[0-3]|[0-4]\d)20\d\d"
+    r")(?!\d)"
+)
 _YEAR_BEFORE_WORD = re.compile(rf"(?<![a-z0-9])({_YEAR})(?=[a-z]{{3}})")
-_ORDINAL = re.compile(r"^\s*\d{1,2}[.)]\s*(?=[A-Za-z])")
+# `2. Primary care`, `1 General Practice`, and no `2 week waits`, `4WW`.
+_ORDINAL = re.compile(
+    r"^\s*\d{1,2}(?:[.)]\s*(?=[A-Za-z])|\s+[-\u2013]?\s*(?=[A-Z][a-z])(?!(?i:weeks?|days?|months?|years?|hours?|minutes?)\b))"
+)
 _WORD = re.compile(r"[a-z]+\d+[a-z]*|[a-z]+|\d+[a-z]*")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _NUMBERED = re.compile(
-    r"^\s*(?:table|tab|chart|figure|fig|sheet|annex|appendix)\s+([0-9]+[a-z]?|[a-z])\b\s*[:.\-–—]*\s*", re.I
+    r"^\s*(?:table|tab|chart|figure|fig|sheet|annex|appendix)\s+([0-9]+(?:[._][0-9]+)*[a-z]?|[a-z][0-9]{0,2})\b\s*[:.\-–—]*\s*",
+    re.I,
 )
 
 STOP_WORDS = frozenset(
@@ -136,7 +148,7 @@ def timeless_name(text: str) -> str:
     """
     text = unquote(text)
     text = re.sub(r"\.(?:xlsx|xlsm|xlsb|xls|ods|csv|tsv|txt|zip|gz)(?=$|\.)", "", text, flags=re.I)
-    text = _without_suffix(text.replace("_", " "))
+    text = _DIGITS_ONLY.sub(" ", _without_suffix(text.replace("_", " ")))
     text = plain(_CAMEL.sub(" ", _ORDINAL.sub("", text)))
     text = _VERSION.sub(" ", _YEAR_BEFORE_WORD.sub(r"\1 ", _GLUED_IN_NAME.sub(r" \1", text)))
     text = _without_times(text)
