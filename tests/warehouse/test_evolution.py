@@ -137,6 +137,66 @@ def test_columns_that_have_nothing_in_common_are_no_rename(warehouse: Warehouse)
     assert warehouse.query("SELECT count(*) FROM datawarp.tbl_drift_events WHERE kind = 'column_renamed'") == [(0,)]
 
 
+def test_a_rename_is_judged_by_the_two_periods_whatever_types_the_table_has_by_now(warehouse: Warehouse) -> None:
+    releases = {
+        "jun25": pa.table({"org": list("abc"), "patients": [10, 20, 30], "seen": [date(2025, 6, 1)] * 3}),
+        "jul25": pa.table({"org": list("abc"), "patients_all": [11, 19, 31], "seen_on": [date(2025, 6, 1)] * 3}),
+        "aug25": pa.table(
+            {
+                "org": list("abc"),
+                "patients": ["c. 10", "20", "30"],
+                "patients_all": ["x", "y", "z"],
+                "seen": ["today"] * 3,
+                "seen_on": [datetime(2025, 6, 1, 9)] * 3,
+            }
+        ),
+    }
+    found = []
+    for order in itertools.permutations(PERIODS):
+        warehouse.query("DELETE FROM datawarp.tbl_canonical_sources")
+        for period in order:
+            warehouse.load(warehouse.unit(period), x=releases[period])
+        found.append(
+            warehouse.query(
+                "SELECT details ->> 'from', details ->> 'to', details ->> 'score' FROM datawarp.tbl_drift_events "
+                "WHERE kind = 'column_renamed' AND unit = 'adhd_jul25' ORDER BY 1"
+            )
+        )
+    assert [pair[:2] for pair in found[0]] == [("patients", "patients_all"), ("seen", "seen_on")]
+    assert found == [found[0]] * len(found)
+
+
+def test_sources_that_come_and_go_are_recorded_in_any_order(warehouse: Warehouse) -> None:
+    table = pa.table({"org": ["a"], "n": [1]})
+    releases = {"jun25": ("x", "y"), "jul25": ("x",), "aug25": ("x", "y", "z")}
+    for order in itertools.permutations(PERIODS):
+        warehouse.query("DELETE FROM datawarp.tbl_canonical_sources")
+        for period in order:
+            warehouse.load(warehouse.unit(period), **dict.fromkeys(releases[period], table))
+        assert warehouse.query(
+            "SELECT canonical_period, against_period, subject, kind FROM datawarp.tbl_drift_events ORDER BY 1, 3"
+        ) == [
+            ("2025-07", "2025-06", "adhd_y", "source_vanished"),
+            ("2025-08", "2025-07", "adhd_y", "source_added"),
+            ("2025-08", "2025-07", "adhd_z", "source_added"),
+        ]
+
+
+def test_a_source_that_a_unit_no_longer_has_changes_what_the_next_period_is_compared_with(
+    warehouse: Warehouse,
+) -> None:
+    table = pa.table({"org": ["a"], "n": [1]})
+    for period, columns in (("jun25", ["org", "n"]), ("jul25", ["org", "m"]), ("aug25", ["org", "n"])):
+        warehouse.load(warehouse.unit(period), x=table.rename_columns(columns), y=table)
+    warehouse.load(warehouse.unit("jul25"), y=table)
+    kinds = "SELECT canonical_period, against_period, kind FROM datawarp.tbl_drift_events WHERE subject = 'adhd_x' "
+    assert warehouse.query(kinds + "ORDER BY 1, 3") == [
+        ("2025-07", None, "source_removed"),
+        ("2025-07", "2025-06", "source_vanished"),
+        ("2025-08", "2025-07", "source_added"),
+    ]
+
+
 def test_a_resolved_event_is_not_raised_again(warehouse: Warehouse) -> None:
     warehouse.load(warehouse.unit("jun25"), x=pa.table({"org": ["a"], "old": [1]}))
     warehouse.load(warehouse.unit("jul25"), x=pa.table({"org": ["a"]}))
@@ -200,6 +260,21 @@ def test_frozen_types_name_sheet_column_row_and_value(warehouse: Warehouse) -> N
     table = pa.table({"org": list("abc"), "n": ["1", "2", "c. 30"]})
     with pytest.raises(ContractError, match=r"column B 'N', sheet row 8: 'c\. 30' does not fit the type integer"):
         warehouse.load(warehouse.unit("jul25", types="freeze"), x=table)
+
+
+@pytest.mark.parametrize(("types", "stored"), [("freeze", "bigint"), ("discard", "bigint"), ("widen", "text")])
+def test_a_type_is_kept_by_the_replaced_period_too(warehouse: Warehouse, types: str, stored: str) -> None:
+    baseline(warehouse, types=types)
+    unit = warehouse.unit("jun25", types=types)
+    table = pa.table({"org": list("abc"), "n": ["1", "2", "c. 30"]})
+    if types == "freeze":
+        with pytest.raises(ContractError, match=r"'c\. 30' does not fit the type integer"):
+            warehouse.load(unit, x=table)
+    else:
+        warehouse.load(unit, x=table)
+    assert warehouse.types("x")["n"] == stored
+    if types == "discard":
+        assert warehouse.rows("x", "n", "n_marker")[2] == (None, "c. 30")
 
 
 def test_frozen_types_take_values_that_fit(warehouse: Warehouse) -> None:

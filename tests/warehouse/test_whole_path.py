@@ -19,6 +19,7 @@ from datawarp.files import write_json
 from datawarp.manifest.draft import draft
 from datawarp.registry.models import Unit
 from datawarp.registry.registry import Registry, read_registry
+from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import connect
 from datawarp.warehouse.drift import choose, drift
 from datawarp.warehouse.load import load
@@ -60,6 +61,7 @@ def installed(warehouse: Warehouse) -> tuple[Warehouse, Registry]:
     root = warehouse.paths.root
     workbook(root / "releases" / "jul25" / "waits jul.xlsx", header="Referrals received", first=100)
     workbook(root / "releases" / "aug25" / "waits aug.xlsx", header="Referrals received in month", first=200)
+    warehouse.settings = Settings(publications="publications.yaml")
     (root / "publications.yaml").write_text(REGISTRY)
     registry = read_registry(root / "publications.yaml")
     for unit in registry.units():

@@ -168,8 +168,8 @@ class Warehouse:
             "mappings": "SELECT unit, file_id, source_code FROM datawarp.tbl_source_mappings ORDER BY 1, 2",
             "columns": "SELECT source_code, column_name, data_type, first_period, last_period "
             "FROM datawarp.tbl_column_metadata ORDER BY 1, 2",
-            "drift": "SELECT unit, subject, column_name, kind, severity, message, against_period "
-            "FROM datawarp.tbl_drift_events WHERE against_period IS NOT NULL ORDER BY 1, 2, 3, 4, 6",
+            "drift": "SELECT unit, subject, column_name, kind, severity, message, expected, found, details::text, "
+            "against_period FROM datawarp.tbl_drift_events WHERE against_period IS NOT NULL ORDER BY 1, 2, 3, 4, 6",
         }.items():
             content[name] = self.query(statement)
         return content

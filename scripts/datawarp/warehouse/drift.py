@@ -11,9 +11,10 @@ from datawarp.manifest.document import read_manifest
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
-from datawarp.warehouse.load import record
-from datawarp.warehouse.load.drift import SEVERITIES, DriftEvent, compare
+from datawarp.warehouse.load.compare import compare, compare_releases
+from datawarp.warehouse.load.drift import SEVERITIES, DriftEvent
 from datawarp.warehouse.load.resemblance import likeness_of_values, snapshot
+from datawarp.warehouse.load.standing import sources_of, standing_loads
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -55,9 +56,10 @@ def drift(connection: Connection, paths: Paths, before: Unit, after: Unit) -> Pu
     """Compare two loaded units of one publication; raises :class:`WarehouseError` when one is not loaded."""
     with connection, connection.cursor() as cursor:
         first, second = _loaded(cursor, before), _loaded(cursor, after)
+        came_and_went = dict(compare_releases(first, second, before.period))
         sources = []
         for code in sorted({*first, *second}):
-            events = _source_events(cursor, code, before, after, code in first, code in second)
+            events = [came_and_went[code]] if code in came_and_went else _compared(cursor, code, before, after)
             events += _recorded(cursor, after, code)
             if events:
                 sources.append(SourceDrift(code, events))
@@ -65,23 +67,16 @@ def drift(connection: Connection, paths: Paths, before: Unit, after: Unit) -> Pu
 
 
 def _loaded(cursor: Cursor, unit: Unit) -> dict[str, str]:
-    sources = record.earlier_sources(cursor, unit.name)
+    sources = sources_of(cursor, unit.name)
     if not sources:
         raise WarehouseError(f"{unit.name} is not in the warehouse", hint=f"snakemake {unit.publication}")
     return sources
 
 
-def _source_events(
-    cursor: Cursor, code: str, before: Unit, after: Unit, in_first: bool, in_second: bool
-) -> list[DriftEvent]:
-    if not in_first:
-        return [DriftEvent("source_added", "info", f"{before.period} did not have this table")]
-    if not in_second:
-        return [DriftEvent("source_removed", "warning", f"{after.period} no longer has this table")]
-    standing = {s.unit: s for s in record.standing(cursor, code)}
+def _compared(cursor: Cursor, code: str, before: Unit, after: Unit) -> list[DriftEvent]:
+    standing = {s.unit: s for s in standing_loads(cursor, code)}
     first, second = standing[before.name], standing[after.name]
-    alike = likeness_of_values(cursor, second.table, first.period, second.period)
-    return compare(snapshot(first), snapshot(second), alike)
+    return compare(snapshot(first), snapshot(second), likeness_of_values(cursor, first, second))
 
 
 def _recorded(cursor: Cursor, unit: Unit, code: str) -> list[DriftEvent]:

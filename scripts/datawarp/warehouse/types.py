@@ -36,6 +36,7 @@ _WIDER: dict[frozenset[ColumnType], ColumnType] = {
 
 # How stored values become another type. {0} is the quoted column. Equal to `printed` for every value.
 _TEXT_OF: dict[ColumnType, str] = {
+    "text": "{0}",
     "integer": "{0}::text",
     "numeric": "{0}::text::numeric::text",  # through numeric: no exponent, and -0 is 0
     "date": "{0}::text",

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-
 from datawarp.errors import ContractError
 from datawarp.files import json_bytes, sha256_bytes
 from datawarp.registry.models import Contract
 from datawarp.warehouse.load.plan import SourceLoad, Table
+from datawarp.warehouse.load.standing import Standing
 
 # Where the contract sets no bound: a table that loses more than half of its rows is rarely whole.
 USUAL_FALL = 0.5
 SMALL_FALL = 50  # rows: small tables of a release halve for good reasons, and drift tells of it
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What the warehouse holds of a source for one period."""
-
-    unit: str
-    period: str
-    start: date
-    end: date
-    rows: int
-    body_rows: int
-    columns: list[dict[str, object]]
-    checksum: str
-    load_id: int
-    contract: str
-    table: str
-
-
 def contract_version(contract: Contract) -> str:
     """A hash that changes when the contract does."""
     return sha256_bytes(json_bytes(contract.model_dump(mode="json")))[:12]
-
-
-def earlier(standing: list[Standing], start: date, end: date) -> Standing | None:
-    """The nearest earlier period."""
-    before = [s for s in standing if (s.start, s.end) < (start, end)]
-    return max(before, key=lambda s: (s.start, s.end), default=None)
-
-
-def later(standing: list[Standing], start: date, end: date) -> Standing | None:
-    """The nearest later period."""
-    after = [s for s in standing if (s.start, s.end) > (start, end)]
-    return min(after, key=lambda s: (s.start, s.end), default=None)
 
 
 def check_account(table: Table, rows: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from datawarp.manifest.models import ColumnType
 from datawarp.registry.models import Contract
 from datawarp.warehouse.load.drift import DriftEvent
 from datawarp.warehouse.load.plan import LINEAGE, MARKER, IncomingColumn, SourceLoad
-from datawarp.warehouse.load.tally import Tally
+from datawarp.warehouse.load.tally import Tally, tallied
 from datawarp.warehouse.types import FROM_POSTGRES, LARGEST_EXACT, POSTGRES, conversion, converted, wider
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ class Evolution:
         return [*widened, *left_out, *kept]
 
 
+def exists(cursor: Cursor, table: str) -> bool:
+    """Whether there is a staging table of this name."""
+    cursor.execute("SELECT to_regclass('staging.' || quote_ident(%s)) IS NOT NULL", (table,))
+    return bool(cursor.fetchone() == (True,))
+
+
 def stored_columns(cursor: Cursor, table: str) -> dict[str, ColumnType] | None:
     """The source's own columns of a staging table with their types; None when there is no table."""
     cursor.execute(
@@ -93,14 +100,16 @@ def stored_columns(cursor: Cursor, table: str) -> dict[str, ColumnType] | None:
 def decide(
     cursor: Cursor,
     load: SourceLoad,
-    stored: dict[str, ColumnType] | None,
+    stored: Mapping[str, ColumnType] | None,
     contract: Contract,
     tally: Tally | None,
+    replaced: sql.Composed,
 ) -> tuple[Evolution, Tally | None]:
     """The evolution that ``load`` needs, and the tally of its rows where one had to be made to decide.
 
-    The unit's own rows of before are expected to be deleted. A column without any value, here or there, has no
-    say about types. Raises :class:`ContractError` where the contract forbids the change.
+    A column without any value, delivered or stored, has no say about types. Where types may change, neither have the
+    rows that will be replaced, which the condition ``replaced`` picks. Raises :class:`ContractError` where the
+    contract forbids the change.
     """
     incoming = load.columns()
     if stored is None:
@@ -115,8 +124,8 @@ def decide(
         if old == column.type:
             evolution.stored[name] = old
             continue
-        tally = tally or tallied(load)
-        _reconcile(cursor, evolution, load, column, old, tally, contract)
+        tally = tally or tallied(load.tables)
+        _reconcile(_Stored(cursor, load.table_name, contract, replaced), evolution, load, column, old, tally)
     for name in evolution.kept:
         marker = f"{name}{MARKER}"[:63]
         if marker not in stored and marker not in evolution.stored:
@@ -125,16 +134,6 @@ def decide(
     if contract.columns == "freeze":
         _refuse_vanished(load, stored, incoming)
     return evolution, tally
-
-
-def tallied(load: SourceLoad) -> Tally:
-    """A pass over the rows without loading them."""
-    tally = Tally()
-    for table in load.tables:
-        tally.begin(table.entry.id)
-        for batch in table.batches():
-            tally.update(batch)
-    return tally
 
 
 def _add(evolution: Evolution, load: SourceLoad, column: IncomingColumn, contract: Contract) -> None:
@@ -153,32 +152,33 @@ def _add(evolution: Evolution, load: SourceLoad, column: IncomingColumn, contrac
 
 
 def _reconcile(
-    cursor: Cursor,
+    table: _Stored,
     evolution: Evolution,
     load: SourceLoad,
     column: IncomingColumn,
     old: ColumnType,
     tally: Tally,
-    contract: Contract,
 ) -> None:
-    name, new = column.name, column.type
+    name, new, types = column.name, column.type, table.contract.types
     if tally.values.get(name, 0) == 0:
         evolution.stored[name] = old
         return
-    if not _has_values(cursor, load, name):
+    if not table.has_values(name):
         evolution.stored[name] = new
         evolution.retyped[name] = (old, new)
         evolution.emptied.add(name)
         return
     target = wider(old, new)
-    if {old, new} == {"integer", "numeric"} and _beyond_exact(cursor, load, name, old, tally):
+    if {old, new} == {"integer", "numeric"} and (
+        name in tally.beyond_exact or (old == "integer" and table.is_beyond_exact(name))
+    ):
         target = "text"
     if target == old:
         evolution.stored[name] = old
-    elif contract.types in ("widen", "evolve"):
+    elif types in ("widen", "evolve"):
         evolution.stored[name] = target
         evolution.retyped[name] = (old, target)
-    elif contract.types == "discard":
+    elif types == "discard":
         evolution.stored[name] = old
         evolution.kept[name] = (old, new)
     else:
@@ -186,26 +186,32 @@ def _reconcile(
         evolution.stored[name] = old
 
 
-def _has_values(cursor: Cursor, load: SourceLoad, name: str) -> bool:
-    return _exists(cursor, load, sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)))
+@dataclass(frozen=True)
+class _Stored:
+    """The rows of a table that have a say about its types."""
 
+    cursor: Cursor
+    name: str
+    contract: Contract
+    replaced: sql.Composed
 
-def _exists(cursor: Cursor, load: SourceLoad, condition: sql.Composable) -> bool:
-    table = sql.Identifier("staging", load.table_name)
-    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(table, condition))
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    def has_values(self, column: str) -> bool:
+        return self._any(sql.SQL("{} IS NOT NULL").format(sql.Identifier(column)))
 
+    def is_beyond_exact(self, column: str) -> bool:
+        return self._any(
+            sql.SQL("{} NOT BETWEEN {} AND {}").format(
+                sql.Identifier(column), sql.Literal(-LARGEST_EXACT), sql.Literal(LARGEST_EXACT)
+            )
+        )
 
-def _beyond_exact(cursor: Cursor, load: SourceLoad, name: str, old: ColumnType, tally: Tally) -> bool:
-    if name in tally.beyond_exact:
-        return True
-    if old != "integer":
-        return False
-    outside = sql.SQL("{} NOT BETWEEN {} AND {}").format(
-        sql.Identifier(name), sql.Literal(-LARGEST_EXACT), sql.Literal(LARGEST_EXACT)
-    )
-    return _exists(cursor, load, outside)
+    def _any(self, condition: sql.Composed) -> bool:
+        # A type that the contract keeps is kept by a replaced period too, though no other has values.
+        if self.contract.types in ("widen", "evolve"):
+            condition = sql.SQL("{} AND NOT ({})").format(condition, self.replaced)
+        table = sql.Identifier("staging", self.name)
+        self.cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(table, condition))
+        return bool(self.cursor.fetchone() == (True,))
 
 
 def _refuse_misfit(load: SourceLoad, column: IncomingColumn, old: ColumnType) -> None:
@@ -226,7 +232,7 @@ def _refuse_misfit(load: SourceLoad, column: IncomingColumn, old: ColumnType) ->
             )
 
 
-def _refuse_vanished(load: SourceLoad, stored: dict[str, ColumnType], incoming: dict[str, IncomingColumn]) -> None:
+def _refuse_vanished(load: SourceLoad, stored: Mapping[str, ColumnType], incoming: dict[str, IncomingColumn]) -> None:
     gone = [n for n in stored if n not in incoming and not n.endswith(MARKER)]
     if gone:
         raise ContractError(

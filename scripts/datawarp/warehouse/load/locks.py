@@ -25,6 +25,14 @@ def lock_tables(cursor: Cursor, tables: Iterable[str]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
 
 
+def lock_publication(cursor: Cursor, publication: str) -> None:
+    """Wait until no other load compares the releases of this publication.
+
+    Taken last, when all other work is done: who holds it waits for nobody.
+    """
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_key("publication", publication),))
+
+
 def _key(kind: str, name: str) -> int:
     digest = hashlib.sha256(f"datawarp:{kind}:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,18 +1,26 @@
-"""How alike the values of two columns in two periods are, asked of the database only about probable renames."""
+"""How alike the values of two columns in two periods are, asked of the database only about probable renames.
+
+The table's columns may have been widened since by other periods, so values are compared as the types that the two
+periods themselves delivered: what is found does not depend on what else is loaded.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg2 import sql
 
-from datawarp.warehouse.load.contract import Standing
+from datawarp.manifest.models import ColumnType
 from datawarp.warehouse.load.drift import Resemblance, Snapshot
+from datawarp.warehouse.load.evolve import stored_columns
+from datawarp.warehouse.load.standing import Standing
+from datawarp.warehouse.types import conversion
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-_MOST_VALUES = 2000
+_NUMBERS: tuple[ColumnType, ...] = ("integer", "numeric")
 
 
 def snapshot(standing: Standing) -> Snapshot:
@@ -21,55 +29,78 @@ def snapshot(standing: Standing) -> Snapshot:
     return Snapshot(standing.period, standing.body_rows, {c["name"]: c for c in columns})
 
 
-def likeness_of_values(cursor: Cursor, table: str, before: str, after: str) -> Resemblance:
+def likeness_of_values(cursor: Cursor, before: Standing, after: Standing) -> Resemblance:
     """For texts and dates the share of distinct values in common; for numbers how near their averages are."""
 
     def resemblance(old: str, new: str) -> float | None:
-        cursor.execute(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = "
-            "to_regclass('staging.' || quote_ident(%s)) AND attname = ANY(%s)",
-            (table, [old, new]),
-        )
-        kinds = dict(cursor.fetchall())
-        if len(kinds) != 2:
+        first, second = _values(cursor, before, old), _values(cursor, after, new)
+        if first is None or second is None:
             return None
-        numbers = {"bigint", "double precision"}
-        if set(kinds.values()) <= numbers:
-            return _near(cursor, table, (before, old), (after, new))
-        if numbers & set(kinds.values()):
-            return 0.0
-        return _shared(cursor, table, (before, old), (after, new))
+        numbers = [column.delivered in _NUMBERS for column in (first, second)]
+        if all(numbers):
+            return _near(cursor, first, second)
+        return 0.0 if any(numbers) else _shared(cursor, first, second)
 
     return resemblance
 
 
-def _near(cursor: Cursor, table: str, first: tuple[str, str], second: tuple[str, str]) -> float | None:
+@dataclass(frozen=True)
+class _Values:
+    """The values of a column that one load brought: their type then, and where they are now."""
+
+    delivered: ColumnType
+    stored: ColumnType
+    table: sql.Identifier
+    column: sql.Identifier
+    load: sql.Composed
+
+    @property
+    def text(self) -> sql.Composed:
+        """Each value as it prints, which no widening changes."""
+        return sql.SQL(conversion(self.stored, "text")).format(self.column)
+
+
+def _values(cursor: Cursor, standing: Standing, name: str) -> _Values | None:
+    delivered = snapshot(standing).columns[name]["type"]
+    stored = (stored_columns(cursor, standing.table) or {}).get(name)
+    if stored is None:
+        return None
+    load = sql.SQL("_period = {} AND _load_id = {}").format(sql.Literal(standing.period), sql.Literal(standing.load_id))
+    return _Values(delivered, stored, sql.Identifier("staging", standing.table), sql.Identifier(name), load)
+
+
+def _near(cursor: Cursor, first: _Values, second: _Values) -> float | None:
     averages = []
-    for period, column in (first, second):
+    for values in (first, second):
+        if values.stored not in (*_NUMBERS, "text"):  # the contract keeps a type that these numbers do not have
+            return None
         cursor.execute(
-            sql.SQL("SELECT avg(abs({})) FROM {} WHERE _period = %s").format(
-                sql.Identifier(column), sql.Identifier("staging", table)
-            ),
-            (period,),
+            sql.SQL("SELECT avg(abs({}::double precision)) FROM {} WHERE {}").format(
+                values.column, values.table, values.load
+            )
         )
         row = cursor.fetchone()
-        averages.append(float(row[0]) if row and row[0] is not None else None)
-    low, high = sorted(a for a in averages if a is not None) if None not in averages else (None, None)
-    if low is None or high is None:
-        return None
-    return 1.0 if high == low else (low / high) ** 0.5 if high else 1.0
+        if row is None or row[0] is None:
+            return None
+        averages.append(float(row[0]))
+    low, high = sorted(averages)
+    return (low / high) ** 0.5 if high else 1.0
 
 
-def _shared(cursor: Cursor, table: str, first: tuple[str, str], second: tuple[str, str]) -> float | None:
-    sets = []
-    for period, column in (first, second):
-        cursor.execute(
-            sql.SQL("SELECT DISTINCT {0}::text FROM {1} WHERE _period = %s AND {0} IS NOT NULL LIMIT %s").format(
-                sql.Identifier(column), sql.Identifier("staging", table)
-            ),
-            (period, _MOST_VALUES),
+def _shared(cursor: Cursor, first: _Values, second: _Values) -> float | None:
+    distinct = [
+        sql.SQL("SELECT DISTINCT {} AS value FROM {} WHERE {} AND {} IS NOT NULL").format(
+            values.text, values.table, values.load, values.column
         )
-        sets.append({row[0] for row in cursor.fetchall()})
-    if not sets[0] or not sets[1]:
-        return None
-    return len(sets[0] & sets[1]) / min(len(sets[0]), len(sets[1]))
+        for values in (first, second)
+    ]
+    cursor.execute(
+        sql.SQL(
+            "WITH first AS MATERIALIZED ({}), second AS MATERIALIZED ({}) SELECT (SELECT count(*) FROM first), "
+            "(SELECT count(*) FROM second), (SELECT count(*) FROM first JOIN second USING (value))"
+        ).format(*distinct)
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    fewer = min(row[0], row[1])
+    return row[2] / fewer if fewer else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from datawarp.warehouse.load.plan import Table
 from datawarp.warehouse.types import LARGEST_EXACT, column_type
 
 if TYPE_CHECKING:
@@ -62,6 +64,16 @@ class Tally:
         extremes = pc.min_max(column)
         if max(abs(extremes["min"].as_py()), abs(extremes["max"].as_py())) > LARGEST_EXACT:
             self.beyond_exact.add(name)
+
+
+def tallied(tables: Iterable[Table]) -> Tally:
+    """A pass over the rows of a source's tables without loading them."""
+    tally = Tally()
+    for table in tables:
+        tally.begin(table.entry.id)
+        for batch in table.batches():
+            tally.update(batch)
+    return tally
 
 
 def _hash_column(digest: Any, column: pa.Array, first_row: int) -> None:

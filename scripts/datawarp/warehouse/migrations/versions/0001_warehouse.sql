@@ -284,7 +284,7 @@ COMMENT ON COLUMN datawarp.tbl_drift_events.against_period IS 'The earlier perio
 COMMENT ON COLUMN datawarp.tbl_drift_events.source_code IS 'The source; null for a table that was left out.';
 COMMENT ON COLUMN datawarp.tbl_drift_events.subject IS 'Code of the source that the event is about, loaded or not.';
 COMMENT ON COLUMN datawarp.tbl_drift_events.column_name IS 'The column, for events about one.';
-COMMENT ON COLUMN datawarp.tbl_drift_events.kind IS 'source_added source_removed source_left_out column_added column_vanished column_returned column_left_out column_renamed type_changed type_widened type_kept rows_changed markers_new unit_renamed.';
+COMMENT ON COLUMN datawarp.tbl_drift_events.kind IS 'source_added source_vanished column_added column_vanished column_renamed type_changed rows_changed markers_new between periods; source_removed source_left_out column_left_out type_widened type_kept unit_renamed in one load.';
 COMMENT ON COLUMN datawarp.tbl_drift_events.severity IS 'info, warning or severe.';
 COMMENT ON COLUMN datawarp.tbl_drift_events.message IS 'The event in words.';
 COMMENT ON COLUMN datawarp.tbl_drift_events.expected IS 'What the earlier period had.';

@@ -1,0 +1,86 @@
+"""What the warehouse holds of a source, period by period, and which periods are neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the warehouse holds of a source for one unit: the load that stands."""
+
+    unit: str
+    period: str
+    start: date
+    end: date
+    rows: int
+    body_rows: int
+    columns: list[dict[str, object]]
+    checksum: str
+    load_id: int
+    contract: str
+    table: str
+
+
+class Dated(Protocol):
+    """Anything of a unit that has a period."""
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def start(self) -> date: ...
+
+    @property
+    def end(self) -> date: ...
+
+
+AnyDated = TypeVar("AnyDated", bound=Dated)
+
+
+def preceding(items: Iterable[AnyDated], start: date, end: date) -> AnyDated | None:
+    """The one of the nearest earlier period; of units that share it, the last by name."""
+    earlier = [i for i in items if (i.start, i.end) < (start, end)]
+    return max(earlier, key=lambda i: (i.start, i.end, i.unit), default=None)
+
+
+def following(items: Iterable[AnyDated], start: date, end: date) -> list[AnyDated]:
+    """Those of the nearest later period: more than one when units share it."""
+    later = [i for i in items if (i.start, i.end) > (start, end)]
+    nearest = min(((i.start, i.end) for i in later), default=None)
+    return sorted((i for i in later if (i.start, i.end) == nearest), key=lambda i: i.unit)
+
+
+def standing_loads(cursor: Cursor, source_code: str) -> list[Standing]:
+    """The loads of a source that stand, in order of periods."""
+    cursor.execute(
+        "SELECT unit, canonical_period, period_start, period_end, rows_loaded, body_rows, columns, content_checksum, "
+        "load_id, contract_version, table_name FROM datawarp.tbl_load_history WHERE source_code = %s AND is_current "
+        "ORDER BY period_start, period_end, unit",
+        (source_code,),
+    )
+    return [Standing(*row) for row in cursor.fetchall()]
+
+
+def sources_of(cursor: Cursor, unit: str) -> dict[str, str]:
+    """The sources that a unit has in the warehouse, with their tables."""
+    cursor.execute(
+        "SELECT source_code, table_name FROM datawarp.tbl_load_history WHERE unit = %s AND is_current", (unit,)
+    )
+    return dict(cursor.fetchall())
+
+
+def known_sources(cursor: Cursor, publication: str, without_unit: str) -> set[str]:
+    """The sources that other units of the publication have loaded."""
+    cursor.execute(
+        "SELECT DISTINCT source_code FROM datawarp.tbl_load_history "
+        "WHERE publication = %s AND unit <> %s AND is_current",
+        (publication, without_unit),
+    )
+    return {row[0] for row in cursor.fetchall()}
