@@ -2,14 +2,15 @@
 
     python benchmarks/load.py [--rows N] [--rounds N] [--peers]
 
-Prints ratios of interleaved medians and the peak memory of the loading process. ``--peers`` also runs pandas.to_sql,
-and dlt where pip can install it into an environment of its own; both are slow, so on a tenth of the rows.
+A first period, the next one, and one replaced, each beside COPY into a table in the same state, of the same rows with
+all columns and lineage, on the same server with the same durability. Prints ratios of interleaved medians and the peak
+memory of the loading process. ``--peers`` also runs pandas.to_sql, and dlt where pip can install it into an environment
+of its own; both are slow, so on a tenth of the rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import resource
 import statistics
@@ -18,8 +19,11 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg2
@@ -34,6 +38,8 @@ from datawarp.registry.paths import Paths  # noqa: E402
 from datawarp.registry.settings import Settings  # noqa: E402
 from datawarp.warehouse.connection import open_connection, upgrade  # noqa: E402
 from datawarp.warehouse.server import Server, ensure_server, remove_server  # noqa: E402
+
+FIRST, NEXT = "2025-08", "2025-09"  # the periods, as rows carry them
 
 DLT = """
 import sys, time
@@ -86,18 +92,51 @@ def fresh(server: Server, name: str) -> str:
     return url
 
 
-def own_copy(url: str, dumped: bytes) -> Callable[[], None]:
-    """The server's own binary COPY of the very rows, lineage included, into a new table with the same index."""
+class Peer:
+    """The server's own binary COPY of the very rows, lineage included, into a table of the same columns and index."""
 
-    def work() -> None:
-        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS public.peer")
-            cursor.execute("CREATE TABLE public.peer (LIKE staging.tbl_bench_rows INCLUDING DEFAULTS)")
-            cursor.copy_expert("COPY public.peer FROM STDIN WITH (FORMAT binary)", io.BytesIO(dumped), 1 << 18)
-            cursor.execute("CREATE INDEX ON public.peer (_period)")
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+
+    def dump(self, period: str) -> None:
+        """Take the rows of a period out of the warehouse."""
+        with psycopg2.connect(self._url) as connection, open(self._folder / period, "wb") as file:
+            query = f"COPY (SELECT * FROM staging.tbl_bench_rows WHERE _period = '{period}') TO STDOUT (FORMAT binary)"
+            connection.cursor().copy_expert(query, file)
         connection.close()
 
-    return work
+    def first(self, *, frozen: bool = False) -> None:
+        """Into a new table, indexed afterwards."""
+        with self._cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS public.peer")
+            cursor.execute("CREATE TABLE public.peer (LIKE staging.tbl_bench_rows INCLUDING DEFAULTS)")
+            self._copy(cursor, FIRST, ", FREEZE" if frozen else "")
+            cursor.execute("CREATE INDEX ON public.peer (_period)")
+
+    def next(self) -> None:
+        """Into a table that has rows, and its index."""
+        with self._cursor() as cursor:
+            self._copy(cursor, NEXT)
+
+    def replaced(self) -> None:
+        """The same, after deleting the period."""
+        with self._cursor() as cursor:
+            cursor.execute("DELETE FROM public.peer WHERE _period = %s", (NEXT,))
+            self._copy(cursor, NEXT)
+
+    def _copy(self, cursor: Any, period: str, options: str = "") -> None:
+        with open(self._folder / period, "rb") as file:
+            cursor.copy_expert(f"COPY public.peer FROM STDIN (FORMAT binary{options})", file, 1 << 18)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        connection = psycopg2.connect(self._url)
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
 
 
 def main() -> None:
@@ -117,33 +156,52 @@ def main() -> None:
 
 def measure(server: Server, folder: Path, rows: int, rounds: int, peers: bool) -> None:
     table = made(rows)
-    paths = Paths(folder)
     url = fresh(server, "bench")
     os.environ["DATABASE_URL"] = url
-    warehouse = Warehouse(paths, url, Settings())
-    unit = warehouse.prepare(warehouse.unit("aug25", "bench"), rows=table)
+    warehouse = Warehouse(Paths(folder), url, Settings())
+    first = warehouse.prepare(warehouse.unit("aug25", "bench"), rows=table)
+    following = warehouse.unit("sep25", "bench")
+    peer = Peer(url, folder)
+    times: dict[str, list[float]] = defaultdict(list)
+
+    def take(name: str, work: Callable[[], object]) -> None:
+        with closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("CHECKPOINT")  # nobody pays for what another wrote
+        times[name].append(timed(work))
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    warehouse.load(unit)
+    warehouse.load(first)
     grew = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    dumped = io.BytesIO()
-    with psycopg2.connect(url) as connection:
-        connection.cursor().copy_expert("COPY staging.tbl_bench_rows TO STDOUT WITH (FORMAT binary)", dumped)
-    connection.close()
-    ours, theirs, replaced, unchanged = [], [], [], []
+    peer.dump(FIRST)
+    warehouse.load(following, rows=table)
+    peer.dump(NEXT)
     for round_ in range(rounds):
         warehouse.query("DELETE FROM datawarp.tbl_canonical_sources")
-        ours.append(timed(lambda: warehouse.load(unit)))
-        theirs.append(timed(own_copy(url, dumped.getvalue())))
-        unchanged.append(timed(lambda: warehouse.load(unit)))
-        changed = warehouse.prepare(unit, rows=table.set_column(6, "count_0", pa.array([round_] * rows)))
-        replaced.append(timed(lambda changed=changed: warehouse.load(changed)))
-        warehouse.prepare(unit, rows=table)
-    base = statistics.median(theirs)
-    print(f"{rows:,} rows, {table.num_columns} columns and 7 of lineage; server's own binary COPY {base:.2f} s")
-    for name, times in (("load", ours), ("the period replaced", replaced), ("the same again", unchanged)):
-        print(f"  {name:<22} {statistics.median(times):6.2f} s   {statistics.median(times) / base:5.2f} times")
+        take("first period", lambda: warehouse.load(first))
+        take("COPY into a new table, frozen", lambda: peer.first(frozen=True))
+        take("COPY into a new table", peer.first)
+        warehouse.prepare(following, rows=table)
+        take("next period", lambda: warehouse.load(following))
+        take("COPY into a table with rows", peer.next)
+        take("the same again", lambda: warehouse.load(following))
+        warehouse.prepare(following, rows=table.set_column(6, "count_0", pa.array([round_] * rows)))
+        take("period replaced", lambda: warehouse.load(following))
+        take("DELETE and COPY", peer.replaced)
+    print(f"{rows:,} rows, {table.num_columns} columns and 7 of lineage")
+    for name, against in (
+        ("first period", "COPY into a new table, frozen"),
+        ("first period", "COPY into a new table"),
+        ("next period", "COPY into a table with rows"),
+        ("period replaced", "DELETE and COPY"),
+        ("period replaced", "COPY into a table with rows"),
+        ("the same again", "COPY into a table with rows"),
+    ):
+        ours, theirs = statistics.median(times[name]), statistics.median(times[against])
+        print(f"  {name:<16} {ours:6.2f} s   {ours / theirs:5.2f} times {theirs:6.2f} s of {against}")
     print(f"  the first load took {grew / 1024:.0f} MB of memory, imports included")
     if peers:
+        base = statistics.median(times["COPY into a new table"])
         measure_peers(url, folder, table.slice(0, max(1, rows // 10)), base / 10)
 
 
