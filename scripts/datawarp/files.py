@@ -29,12 +29,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        put_in_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Rename a finished file to ``target``, its bytes on disk and its mode that of any new file.
+
+    For files that are written together before the first of them takes its place; else see :func:`replacing`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(temporary, "rb") as written:
+        os.fsync(written.fileno())
+    os.chmod(temporary, 0o666 & ~_umask())
+    os.replace(temporary, target)
 
 
 def _umask() -> int:

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,20 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from exporting import export_in_a_process
+from exporting import export_in_a_process, name_period_columns
 from warehouse_of_tests import Warehouse
 
 from datawarp.errors import PublishError
 from datawarp.files import read_json, sha256_file, write_json
 from datawarp.publish.export import export
+from datawarp.publish.partition import partitions
+from datawarp.publish.rows import Rows
+from datawarp.publish.schema import table_columns
+from datawarp.publish.staged import verify
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
+from datawarp.warehouse.connection import connect
 
 JULY = pa.table(
     {
@@ -146,18 +152,21 @@ def test_rows_that_lie_in_another_order_are_sorted(warehouse: Warehouse) -> None
 
 
 def test_a_long_table_stays_in_the_order_of_its_period_columns(warehouse: Warehouse) -> None:
-    labels = ["Dec-24", "Jan-25", "Feb-25"]
+    labels = ["Feb-25", "Dec-24", "Jan-25"]
     table = pa.table(
         {
             "org": [org for org in ("A", "B") for _ in labels],
-            "reported_period": ["2024-12", "2025-01", "2025-02"] * 2,
+            "reported_period": ["2025-02", "2024-12", "2025-01"] * 2,
             "_wide_label": labels * 2,
             "value": pa.array([1, 2, 3, 4, None, 6], pa.int64()),
             "value_marker": [None, None, None, None, "*", None],
             "_source_row": pa.array([6, 6, 6, 7, 7, 7], pa.int32()),
         }
     )
-    unit = publish(warehouse, "feb25", trend=table)
+    unit = warehouse.unit("feb25")
+    warehouse.prepare(unit, trend=table)
+    name_period_columns(warehouse, unit, labels)
+    publish(warehouse, "feb25")
     path = warehouse.paths.root / receipt(warehouse, unit)["sources"][0]["parquet"]
     for _ in range(2):
         assert pq.read_table(path)["_wide_label"].to_pylist() == labels * 2
@@ -185,25 +194,26 @@ def test_a_table_that_is_not_what_was_loaded_is_not_exported(warehouse: Warehous
     assert not list(warehouse.paths.output.rglob("*.tmp"))
 
 
-def test_a_file_that_differs_from_the_database_is_caught(warehouse: Warehouse) -> None:
-    from contextlib import closing
-
-    from datawarp.publish.export import verify
-    from datawarp.publish.partition import Rows, partitions
-    from datawarp.publish.profile import FileCounter
-    from datawarp.publish.schema import table_columns
-    from datawarp.warehouse.connection import connect
-
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("SET region = 'Nroth' WHERE region = 'North'", "region: the 2 values differ"),
+        ("SET region = NULL WHERE region = 'North'", "region: 2 values in Parquet, 1 in the database"),
+        ("SET patients = CASE patients WHEN 5 THEN 70 WHEN 70 THEN 5 END", "patients: the 2 values differ"),
+        ("SET _source_row = _source_row + 1", "_source_row: the 3 values differ"),
+    ],
+)
+def test_a_file_that_differs_from_the_database_is_caught(warehouse: Warehouse, change: str, told: str) -> None:
     unit = publish(warehouse, "jul25", waits=JULY)
     path = warehouse.paths.root / receipt(warehouse, unit)["sources"][0]["parquet"]
-    with closing(connect(warehouse.paths, warehouse.settings)) as connection:
+    with closing(connect(warehouse.paths, warehouse.settings)) as connection, ThreadPoolExecutor(1) as pool:
         (partition,) = partitions(connection, "adhd_waits")
         rows = Rows(connection, partition, table_columns(connection, partition.table))
-        assert verify(path, rows, partition, FileCounter(rows.schema)) == 3
+        assert verify(path, rows, partition, pool.submit(rows.checksums))[0] == 3
         connection.rollback()
-        warehouse.query("UPDATE staging.tbl_adhd_waits SET region = 'Nroth' WHERE region = 'North'")
-        with pytest.raises(PublishError, match="region: the 2 values differ"):
-            verify(path, rows, partition, FileCounter(rows.schema))
+        warehouse.query(f"UPDATE staging.tbl_adhd_waits {change}")
+        with pytest.raises(PublishError, match=told):
+            verify(path, rows, partition, pool.submit(rows.checksums))
 
 
 def test_a_database_without_the_unit_is_named(warehouse: Warehouse) -> None:
@@ -284,6 +294,52 @@ def test_the_page_tells_what_was_counted(warehouse: Warehouse) -> None:
     assert "| 20.0% | 2 | 2.5 to 70.0 |" in patients
     assert "| `patients` | `*` | 1 |" in page
     assert r"A &lt;b>Trust&lt;/b>, B \| Trust" in page
+
+
+def test_typed_rows_and_the_database_give_the_same_bytes(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As loaded, widened by a later period, and long: whether the typed rows are still there leaves no trace."""
+    caplog.set_level("INFO", "datawarp")
+    rows, labels = 20_000, ["Sep-24", "Aug-24"]  # the newest first, as some publishers have it
+    long = pa.table(
+        {
+            "org": [f"R{i // 2}" for i in range(rows)],
+            "reported_period": ["2024-09", "2024-08"] * (rows // 2),
+            "_wide_label": labels * (rows // 2),
+            "value": pa.array(range(rows), pa.int64()),
+            "_source_row": pa.array([6 + i // 2 for i in range(rows)], pa.int32()),
+        }
+    )
+    warehouse.load(warehouse.unit("aug25"), waits=AUGUST)
+    unit = warehouse.unit("jul25")
+    warehouse.prepare(unit, waits=JULY, trend=long, staff=[JULY, AUGUST])
+    name_period_columns(warehouse, unit, labels)
+    warehouse.load(unit)
+    kept = warehouse.paths.root / "kept"
+    shutil.copytree(warehouse.paths.typed_tables(unit.name), kept)
+    export(unit, warehouse.paths, warehouse.settings)
+    as_loaded = parquet_hashes(warehouse.paths)
+    assert not [m for m in caplog.messages if "from the database" in m]
+    export(unit, warehouse.paths, warehouse.settings)
+    assert parquet_hashes(warehouse.paths) == as_loaded
+    assert len(as_loaded) == 3
+
+    warehouse.query("UPDATE staging.tbl_adhd_waits SET org_code = 'R1X' WHERE org_code = 'R1A'")
+    shutil.copytree(kept, warehouse.paths.typed_tables(unit.name))
+    export(unit, warehouse.paths, warehouse.settings)
+    assert any("adhd_waits: read from the database" in message for message in caplog.messages)
+    source = next(s for s in receipt(warehouse, unit)["sources"] if s["code"] == "adhd_waits")
+    assert pq.read_table(warehouse.paths.root / source["parquet"])["org_code"].to_pylist() == ["007", "R1X", "X99"]
+
+
+def test_typed_rows_that_were_cut_off_are_read_from_the_database(warehouse: Warehouse) -> None:
+    unit = warehouse.unit("jul25")
+    warehouse.load(unit, waits=JULY)
+    (kept,) = warehouse.paths.typed_tables(unit.name).glob("*.arrow")
+    kept.write_bytes(kept.read_bytes()[:-100])
+    export(unit, warehouse.paths, warehouse.settings)
+    assert receipt(warehouse, unit)["sources"][0]["rows"] == 3
 
 
 def test_a_large_table_is_cut_into_row_groups(warehouse: Warehouse) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from datawarp.files import json_bytes, read_json, replacing, sha256_file
+from datawarp.files import json_bytes, read_json, replacing, sha256_file, write_json
 from datawarp.registry.paths import Paths
 
 
@@ -29,17 +29,11 @@ class Exported:
 def write_receipt(unit: str, period: str, exported: list[Exported], paths: Paths) -> None:
     """Write the receipt of ``unit``, whose period is written ``period`` in the registry.
 
-    A file that another unit's job brought to a wider schema since it was exported is described as it is now.
+    Call it with the locks of all its sources held, so that it says what is there.
     """
+    receipt = {"unit": unit, "period": period, "sources": [asdict(entry) for entry in exported]}
     with FileLock(paths.export_lock(f"unit-{unit}")):
-        receipt = {
-            "unit": unit,
-            "period": period,
-            "sources": [asdict(as_it_is(entry, paths)) for entry in exported],
-        }
-        path = paths.export_receipt(unit)
-        with replacing(path) as temporary:
-            temporary.write_bytes(json_bytes(receipt))
+        write_json(paths.export_receipt(unit), receipt)
 
 
 def update_receipt(unit: str, code: str, paths: Paths) -> None:

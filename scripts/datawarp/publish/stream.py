@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -25,7 +25,7 @@ BLOCK = 16 << 20
 
 def record_batches(
     connection: psycopg2.extensions.connection, query: sql.Composable, schema: pa.Schema, block: int = BLOCK
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch]:
     """The rows of ``query`` as record batches of ``schema``, a block of ``block`` bytes of CSV each.
 
     The same rows give the same batches. The connection is busy until the iterator ends; when its reader

@@ -147,6 +147,10 @@ class Paths:
         """Tables as the draft stage typed them, one Arrow file each; gone once exported."""
         return self.private / "tables" / unit
 
+    def export_staging(self, unit: str) -> Path:
+        """A unit's Parquet files until all of them are verified; on the file system that they go to."""
+        return self.output / ".staging" / unit
+
     def export_lock(self, name: str) -> Path:
         """Held while the files of a source, or the receipt of a unit, change."""
         return self.private / "exports" / f"{name}.lock"
