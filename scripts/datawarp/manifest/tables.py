@@ -155,7 +155,7 @@ def _read_again(
     import pyarrow as pa
 
     from datawarp.sheets.book import one_grid
-    from datawarp.sheets.typing import typed_table
+    from datawarp.sheets.typing import note_notations, typed_table
 
     original = _download(paths, entry)
     grid = one_grid(
@@ -165,6 +165,7 @@ def _read_again(
     if grid.stream is None:
         table = typed_table(grid, finding)
         return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
+    note_notations(grid, finding)
     tallies = _dry_pass(grid.stream, finding)
     batches = grid.stream.batches(finding, Tallies())
     first = next(batches, None)

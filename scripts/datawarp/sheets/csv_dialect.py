@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from datawarp.sheets.notation import Decimal, decimal_of_file
+
 DELIMITERS = (",", "\t", ";", "|")
 SAMPLE = 1 << 18
 
@@ -20,11 +22,12 @@ _TYPED = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """Encoding (a Python codec), delimiter, and whether quotes mean anything."""
+    """Encoding (a Python codec), delimiter, whether quotes mean anything, and how figures are written."""
 
     encoding: str
     delimiter: str
     quoting: bool = True
+    decimal: Decimal = "."
 
 
 def encoding_of(sample: bytes, rest_is_utf8: bool = True) -> str:
@@ -113,4 +116,17 @@ def dialect_of(sample: bytes, complete: bool, rest_is_utf8: bool = True) -> Dial
         text = text[: text.rindex("\n") + 1]
     declared = re.match(r"sep=(.)\r?\n", text, re.I)
     delimiter = declared[1] if declared else delimiter_of(text)
-    return Dialect(encoding, delimiter, quotes_are_sound(text, delimiter))
+    return Dialect(encoding, delimiter, quotes_are_sound(text, delimiter), _decimal(text, delimiter))
+
+
+def _decimal(text: str, delimiter: str) -> Decimal:
+    """How the sample of a text file writes figures; most files have no cell that could say other than points."""
+    if re.search(r"\d,\d" if delimiter != "," else r'"[-+−]?\d+,\d|\d\.\d{3}\.\d{3}', text) is None and (
+        delimiter != ";" or re.search(r"\d\.\d{3}(?!\d)", text) is None
+    ):
+        return "."
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return "."
+    return decimal_of_file((cell for row in rows for cell in row if "," in cell or "." in cell), delimiter)

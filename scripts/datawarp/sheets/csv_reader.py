@@ -22,7 +22,8 @@ def read_csv(blob: Blob, data: bytes) -> Grid:
     notes = [] if dialect.quoting else ["quotes do not pair up: they are read as part of the text"]
     if "\ufffd" in text and dialect.encoding.startswith("utf-16"):
         notes.append(f"some bytes are not {dialect.encoding}: printed as \ufffd")
-    return Grid(None, blob.member, rows, f"csv ({reader_words(dialect)})", "csv", notes=notes)
+    reader = f"csv ({reader_words(dialect)})"
+    return Grid(None, blob.member, rows, reader, "csv", notes=notes, decimal=dialect.decimal)
 
 
 def reader_words(dialect: Dialect) -> str:

@@ -223,7 +223,16 @@ def open_stream(blob: Blob) -> Grid:
         tail, stream_of.n_rows = list(last), n_rows
     reader = f"csv ({reader_words(dialect)}, streamed)"
     return Grid(
-        None, blob.member, head, reader, "csv", n_rows=n_rows, complete=False, tail=tail[-n_rows:], stream=stream_of
+        None,
+        blob.member,
+        head,
+        reader,
+        "csv",
+        n_rows=n_rows,
+        complete=False,
+        tail=tail[-n_rows:],
+        stream=stream_of,
+        decimal=dialect.decimal,
     )
 
 

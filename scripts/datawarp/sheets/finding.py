@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from datawarp.sheets.grid import Cell
+from datawarp.sheets.notation import Notation
 
 Kind = Literal["data", "notes", "empty", "chart", "form"]
 ColumnKind = Literal["integer", "numeric", "text", "date", "timestamp", "boolean"]
@@ -22,7 +23,7 @@ class ColumnFinding:
 
     ``original_name`` is the header as printed, tiers joined with `` | ``; ``name`` the physical name. ``markers``
     counts printed texts kept beside a typed column; ``period`` and ``period_label`` are set on the
-    columns of a wide run.
+    columns of a wide run; ``notation`` is how its texts write figures, once its body was looked at.
     """
 
     index: int
@@ -34,6 +35,7 @@ class ColumnFinding:
     unit: str | None = None
     period: str | None = None
     period_label: str | None = None
+    notation: Notation | None = None
 
 
 @dataclass

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from datawarp.sheets.notation import Decimal
+
 if TYPE_CHECKING:
     from datawarp.sheets.csv_stream import CsvStream
 
@@ -56,6 +58,7 @@ class Grid:
     tail: Sequence[Sequence[Cell]] = ()
     stream: CsvStream | None = None  # the whole body, when the grid is not complete
     unread: str | None = None  # why a member of an archive was left out: it is no data file
+    decimal: Decimal = "."  # how the texts of a text file write figures, by and large
 
     def __post_init__(self) -> None:
         self.n_rows = self.n_rows or len(self.rows)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from datawarp.sheets.finding import ColumnFinding, ColumnKind, TableFinding
+from datawarp.sheets.notation import PLAIN, Notation
 from datawarp.sheets.texts import TextTally
 from datawarp.sheets.typing import arrow_type, typed_value
 
@@ -50,8 +51,11 @@ class Tallies:
             return column.type
         if len(others) > MOST_DISTINCT:
             return "text"
-        tally = TextTally(Counter({_CLASS.get(column.type, "text"): self.plain[column.index]})) + TextTally.of(others)
-        return tally.verdict()
+        notation = column.notation or PLAIN
+        tally = TextTally(Counter({_CLASS.get(column.type, "text"): self.plain[column.index]}))
+        if notation.percent and not self.plain[column.index]:
+            tally = TextTally()
+        return (tally + TextTally.of(others, notation)).verdict()
 
 
 def typed_batch(table: TableFinding, texts: Sequence[pa.Array], first_row: int, tallies: Tallies) -> pa.RecordBatch:
@@ -105,17 +109,19 @@ def typed_texts(texts: pa.Array, column: ColumnFinding, tallies: Tallies) -> tup
             texts = pc.if_else(pc.utf8_is_space(texts), pa.scalar(None, pa.string()), texts)
         return texts, pa.nulls(len(texts), pa.string())
     target = arrow_type(column.type)
-    values = _plain_figures(texts, column.type, target)
+    notation = column.notation or PLAIN
+    values = _plain_figures(texts, column.type, target) if notation.decimal == "." else None
     if values is not None:
         tallies.add(column, len(texts) - texts.null_count, Counter(), Counter())
         return values, pa.nulls(len(texts), pa.string())
-    plain = _plain_mask(texts, column.type)
-    values = pc.if_else(plain, texts, pa.scalar(None, pa.string())).cast(target) if plain is not None else None
+    pointed = _in_points(texts, column.type, notation)
+    plain = _plain_mask(pointed, column.type)
+    values = pc.if_else(plain, pointed, pa.scalar(None, pa.string())).cast(target) if plain is not None else None
     rest = pc.and_(texts.is_valid(), pc.invert(plain)) if plain is not None else texts.is_valid()
     others = texts.filter(rest)
     encoded = others.dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
-    known: list[Any] = [typed_value(text, column.type) for text in distinct]
+    known: list[Any] = [typed_value(text, column.type, notation) for text in distinct]
     kept = [text if value is None and text.strip() else None for text, value in zip(distinct, known, strict=True)]
     counts = Counter(dict(zip(distinct, _counts(encoded), strict=True)))
     markers = Counter({text: counts[text] for text in kept if text is not None})
@@ -155,6 +161,24 @@ def _plain_figures(texts: pa.Array, found: ColumnKind, target: pa.DataType) -> p
         if not pc.all(pc.is_finite(values), min_count=0).as_py():
             return None
     return None if pc.any(odd).as_py() else values
+
+
+def _in_points(texts: pa.Array, found: ColumnKind, notation: Notation) -> pa.Array:
+    """Texts with the figures among them written plainly (``1,234.5`` as ``1234.5``), where a pattern tells them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if found not in _PLAIN or notation.decimal == "?":
+        return texts
+    thousands, point = (",", ".") if notation.decimal == "." else (".", ",")
+    figures = pc.match_substring_regex(
+        texts, rf"^-?(?:0|[1-9][0-9]{{0,2}}(?:\{thousands}[0-9]{{3}})+|[1-9][0-9]{{0,14}})(?:\{point}[0-9]+)?$"
+    )
+    plain = pc.replace_substring(texts, thousands, "")
+    if point == ",":
+        plain = pc.replace_substring(plain, ",", ".")
+    # Other texts are looked at one by one: 1.5 is no figure where commas stand before decimals.
+    return pc.if_else(figures, plain, texts if point == "." else pa.scalar(None, pa.string()))
 
 
 def _plain_mask(texts: pa.Array, found: ColumnKind) -> pa.Array | None:

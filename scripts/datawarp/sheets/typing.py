@@ -16,6 +16,7 @@ from datawarp.sheets.account import body_of, sample_body
 from datawarp.sheets.cells import is_marker, printed
 from datawarp.sheets.finding import BodyCells, ColumnFinding, ColumnKind, TableFinding
 from datawarp.sheets.grid import Cell, Grid
+from datawarp.sheets.notation import PLAIN, Decimal, Evidence, Notation
 from datawarp.sheets.texts import TextTally, day_in, figure
 
 if TYPE_CHECKING:
@@ -36,12 +37,50 @@ TRIAL = 2000  # texts that show whether a long column is one of words
 def typed_columns(grid: Grid, table: TableFinding, overrides: Mapping[str, ColumnKind]) -> None:
     """Set type, markers and unit of a table's columns from its body (for a sample grid, from the sample)."""
     body = body_of(grid, table) if grid.complete else sample_body(grid, table)
+    note_notations(grid, table)
+    day_first = _day_first(table, body)
     for column in table.columns:
-        column.type, column.markers = column_type(body.columns[column.index], overrides.get(column.column))
-        if column.unit is None and _is_percent(grid, table, column.index):
+        notation = column.notation or PLAIN
+        cells, wanted = body.columns[column.index], overrides.get(column.column)
+        column.type, column.markers = column_type(cells, wanted, notation, day_first)
+        if column.unit is None and (notation.percent or _is_percent(grid, table, column.index)):
             column.unit = "percent"
+        if notation.decimal == "?" and column.type == "text":
+            table.evidence.append(f"column {column.column} is text: its figures may have decimals or thousands")
     if table.wide_periods and table.wide_periods.unpivoted:
         _share_type(table, body)
+
+
+def note_notations(grid: Grid, table: TableFinding) -> None:
+    """Set how the texts of each column write figures, from its body (for a sample grid, from the sample)."""
+    body = body_of(grid, table) if grid.complete else sample_body(grid, table)
+    for column in table.columns:
+        if column.notation is None:
+            column.notation = _notation(body.columns[column.index], grid.decimal)
+
+
+def _notation(cells: Sequence[Cell], file: Decimal) -> Notation:
+    """How a column's texts write figures, in a file that means ``file`` by and large."""
+    first = next((v for v in cells if isinstance(v, str) and any(c.isdigit() for c in v)), "")
+    percent = first.rstrip().endswith("%")
+    if file == "." and not percent:
+        return PLAIN
+    texts = {v for v in cells if isinstance(v, str)}
+    decimal = file if file == "." else Evidence.of(texts).decimal(file)
+    percent = percent and not any(isinstance(v, int | float) for v in cells)
+    return Notation(decimal, percent and TextTally.of(texts, Notation(decimal)).all_percent)
+
+
+def _day_first(table: TableFinding, body: BodyCells) -> bool:
+    """Whether some column of a table has dates that can only have their day first."""
+    for column in table.columns:
+        cells = body.columns[column.index]
+        if any(isinstance(v, str) and v.count("/") == 2 for v in cells[:20]):
+            counts = TextTally.of([v for v in cells if isinstance(v, str)]).counts
+            dates = counts["day_first_date"] + counts["either_date"] + counts["same_date"]
+            if counts["day_first_date"] and dates + counts["marker"] == counts.total():
+                return True
+    return False
 
 
 def _share_type(table: TableFinding, body: BodyCells) -> None:
@@ -53,7 +92,7 @@ def _share_type(table: TableFinding, body: BodyCells) -> None:
     )
     for column in wide:
         if column.type != common:
-            column.type, column.markers = column_type(body.columns[column.index], common)
+            column.type, column.markers = column_type(body.columns[column.index], common, column.notation or PLAIN)
 
 
 def _is_percent(grid: Grid, table: TableFinding, index: int) -> bool:
@@ -64,16 +103,23 @@ def _is_percent(grid: Grid, table: TableFinding, index: int) -> bool:
     )
 
 
-def column_type(cells: Sequence[Cell], wanted: ColumnKind | None = None) -> tuple[ColumnKind, dict[str, int]]:
-    """The type of a column and its markers with their counts; ``wanted`` is a type that someone asks for."""
+def column_type(
+    cells: Sequence[Cell], wanted: ColumnKind | None = None, notation: Notation = PLAIN, day_first: bool = False
+) -> tuple[ColumnKind, dict[str, int]]:
+    """The type of a column and its markers with their counts; ``wanted`` is a type that someone asks for.
+
+    ``notation`` is how its texts write figures; ``day_first`` says that dates beside it have their day first.
+    """
     types = set(map(type, cells)) - {type(None)}
     if types == {str} and wanted is None and _is_words(cells):
         return "text", {}
     texts = Counter([v for v in cells if isinstance(v, str)]) if str in types else Counter()
-    found = wanted or _natural_type(cells, types, texts)
+    found = wanted or _natural_type(cells, types, TextTally.of(texts, notation), texts, day_first)
     if found == "text":
         return found, {}
-    kept = Counter({text: n for text, n in texts.items() if text.strip() and typed_value(text, found) is None})
+    kept = Counter(
+        {text: n for text, n in texts.items() if text.strip() and typed_value(text, found, notation) is None}
+    )
     if types - {str} - _OWN[found] or wanted:
         kept.update(printed(v) for v in cells if not isinstance(v, str | None) and typed_value(v, found) is None)
     return found, dict(sorted(kept.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -94,18 +140,19 @@ def _is_words(cells: Sequence[Cell]) -> bool:
     return bool(lettered > 0.5 * (len(texts) - texts.null_count))
 
 
-def _natural_type(cells: Sequence[Cell], types: set[type], texts: Counter[str]) -> ColumnKind:
+def _natural_type(
+    cells: Sequence[Cell], types: set[type], tally: TextTally, texts: Counter[str], day_first: bool
+) -> ColumnKind:
     if types <= {int, float}:
         return "integer" if all_whole(cells) else "numeric"
     if types == {bool}:
         return "boolean"
-    tally = TextTally.of(texts)
     others = types - {str}
     if not others:
-        return tally.verdict() if tally.total else "integer"
+        return tally.verdict(day_first=day_first) if tally.total else "integer"
     if others <= {int, float}:
         numbers = [v for v in cells if isinstance(v, int | float)]
-        return tally.verdict(len(numbers), all_whole(numbers))
+        return tally.verdict(len(numbers), all_whole(numbers), day_first)
     if others <= {date, datetime} and all(is_marker(t) for t in texts if t.strip()):
         return "date" if all(_is_midnight(v) for v in cells) else "timestamp"
     return "text"
@@ -141,14 +188,14 @@ def all_whole(cells: Sequence[Cell]) -> bool:
     return bool(whole) and pc.max(pc.abs(values)).as_py() <= _LARGEST_EXACT
 
 
-def typed_value(value: Cell, found: ColumnKind) -> Any:
+def typed_value(value: Cell, found: ColumnKind, notation: Notation = PLAIN) -> Any:
     """A cell as a value of the column's type, or None where it is kept as printed in the marker column."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if found == "text":
         return printed(value)
     if found in ("integer", "numeric"):
-        return _number(value, found)
+        return _number(value, found, notation)
     if found == "boolean":
         return value if isinstance(value, bool) else None
     day = day_in(value) if isinstance(value, str) else value
@@ -165,8 +212,8 @@ def typed_value(value: Cell, found: ColumnKind) -> Any:
     return day if isinstance(day, date) else None
 
 
-def _number(value: Cell, found: ColumnKind) -> int | float | None:
-    number = figure(value) if isinstance(value, str) else value
+def _number(value: Cell, found: ColumnKind, notation: Notation) -> int | float | None:
+    number = figure(value, notation) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     if found == "numeric":
@@ -197,7 +244,8 @@ def arrow_column(cells: Sequence[Cell], column: ColumnFinding) -> tuple[pa.Array
     if types <= _OWN[found] and (plain := _plain_column(cells, found)) is not None:
         return plain, None
     # Texts are converted once per distinct value; other cells one by one, since 1 and True are the same key.
-    texts = {v: typed_value(v, found) for v in set(cells) if isinstance(v, str)} if str in types else {}
+    notation = column.notation or PLAIN
+    texts = {v: typed_value(v, found, notation) for v in set(cells) if isinstance(v, str)} if str in types else {}
     values = [
         texts[v] if isinstance(v, str) else v if type(v) is float and found == "numeric" else typed_value(v, found)
         for v in cells
@@ -251,6 +299,7 @@ def typed_table(grid: Grid, table: TableFinding) -> pa.Table:
             "a sample of a large file cannot be typed whole", where=grid.member or grid.sheet, hint="stream its body"
         )
     body = body_of(grid, table)
+    note_notations(grid, table)
     wide = set(table.wide_periods.columns) if table.wide_periods and table.wide_periods.unpivoted else set()
     names: list[str] = []
     arrays: list[pa.Array] = []
