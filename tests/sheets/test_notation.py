@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from datawarp.sheets.book import open_book
+from datawarp.sheets.cells import NUMBER, text_kind
 from datawarp.sheets.csv_dialect import dialect_of
 from datawarp.sheets.detect import detect
 from datawarp.sheets.notation import Evidence, Notation, in_points
@@ -139,3 +140,13 @@ def test_a_column_with_days_tells_the_one_beside_it(tmp_path: Path) -> None:
     found = read(tmp_path, f"Code,Seen,Month,n\n{rows}")
     assert [d.isoformat() for d in found["month"]][:2] == ["2025-01-01", "2025-02-01"]
     assert in_points("10-14", ".") == "10-14"
+
+
+@pytest.mark.parametrize("text", ["10,5", "-0,5", "12,5 %", "1.234.567", "1.234,5", "1 234", "2\u202f165,5", "8'738'791"])
+def test_detection_sees_figures_of_every_notation(text: str) -> None:
+    assert text_kind(text) == NUMBER
+
+
+@pytest.mark.parametrize("text", ["7, 8", "1.2.3", "12 34", "01 234", "2024 01", "1 000 m", "10-14"])
+def test_codes_and_notes_are_no_figures(text: str) -> None:
+    assert text_kind(text) != NUMBER

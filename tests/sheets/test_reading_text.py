@@ -179,7 +179,9 @@ def test_a_streamed_file_is_what_it_would_be_in_memory(tmp_path: Path, late: str
 
 @pytest.mark.parametrize("late", ["x;9.999;9,99;9 %;9 999", "x;-1;0,5;1,5 %;1 234", "x;*;-;:;..", "x;1.5;1,2.5;5;0"])
 def test_continental_figures_of_a_streamed_file(tmp_path: Path, late: str) -> None:
-    body = [f"A{i % 97};{i // 1000}.{i % 1000:03d};{i % 50},{i % 7};{i % 9},5 %;{i % 9 + 1} 000" for i in range(1000, 4000)]
+    body = [
+        f"A{i % 97};{i // 1000}.{i % 1000:03d};{i % 50},{i % 7};{i % 9},5 %;{i % 9 + 1} 000" for i in range(1000, 4000)
+    ]
     body[2500] = late
     data = "\n".join(["Code;Menge;Rate;Anteil;Summe", *body, ""]).encode()
     assert typed(tmp_path, data, streamed=10_000) == typed(tmp_path, data, streamed=1 << 30)

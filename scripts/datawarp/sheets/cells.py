@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from datawarp.sheets.grid import Cell
+from datawarp.sheets.notation import is_figure
 
 BLANK, NUMBER, DATE, TEXT, PROSE, MARKER = ".", "n", "d", "t", "p", "m"
 
@@ -107,7 +108,7 @@ def text_kind(text: str) -> str:
     stripped = text.strip()
     if not stripped:
         return BLANK
-    if number_in(stripped) is not None or _is_marked_figure(stripped):
+    if number_in(stripped) is not None or _is_marked_figure(stripped) or is_figure(stripped):
         return NUMBER
     if is_marker(stripped):
         # A capital by itself is a grade, a sex or a code more often than a symbol; beside numbers it is still kept.

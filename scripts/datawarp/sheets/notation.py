@@ -34,6 +34,7 @@ _COMMA = re.compile(_SIGN + r"(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,\d+|[1-9]\d{0,2}(?:
 _POINT = re.compile(_SIGN + r"(?:\d{1,3}(?:,\d{3})+\.\d+|\d*\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,})\s*%?")
 _WHOLE = re.compile(_SIGN + r"[1-9]\d*")
 _SPACED = re.compile(r"(?<![\d.,])([1-9]\d{0,2}(?:[ \u00a0\u2009\u202f]\d{3})+|[1-9]\d{0,2}(?:['’]\d{3})+)(?!\d)")
+_SPACED_WHOLE = re.compile(rf"{_SIGN}{_SPACED.pattern}(?:[.,]\d+)?")
 
 
 def in_points(text: str, decimal: Decimal) -> str | None:
@@ -47,6 +48,13 @@ def in_points(text: str, decimal: Decimal) -> str | None:
     if match := _SPACED.search(text):
         text = text[: match.start()] + re.sub(r"\D", "", match[0]) + text[match.end() :]
     return text.translate(_SWAPPED) if decimal == "," else text
+
+
+def is_figure(text: str) -> bool:
+    """Whether a text is a figure with a decimal comma, or with points, blanks or apostrophes between thousands."""
+    if text.isdigit() or len(text) > 40 or not (text[-1:].isdigit() or text[-1:] == "%"):
+        return False
+    return _COMMA.fullmatch(text) is not None or _SPACED_WHOLE.fullmatch(text) is not None
 
 
 @dataclass
