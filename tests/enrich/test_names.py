@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from made_releases import codes, manifest, table
+from made_releases import codes, manifest, put_draft, table, unit
 
 from datawarp.enrich import titles, words
 from datawarp.enrich.derive import derive
 from datawarp.enrich.dictionary import load_dictionary
+from datawarp.enrich.enrich import enrich
+from datawarp.enrich.features import tables
+from datawarp.enrich.naming import LONGEST_CODE, name_sources, owner
+from datawarp.registry.paths import Paths
+from datawarp.registry.settings import Settings
 
 COLUMNS = ["Provider code", "Number waiting"]
 
@@ -133,3 +140,47 @@ def test_the_number_of_the_sheet_is_no_part_of_the_title() -> None:
         "waits_children_looked_after_by_legal_status",
         "waits_admissions_due_alcohol",
     ]
+
+
+def of_publication(code: str, publications: list[str], *titles: str) -> list[str]:
+    features = tables(manifest(code, "jan25", [table(f"Sheet {t}", COLUMNS, title=t) for t in titles]))
+    return name_sources(code, code.replace("_", " "), features, publications=publications)
+
+
+def test_no_two_publications_call_a_source_alike_whichever_comes_first() -> None:
+    publications = ["gp", "gp_practice", "gp_practice_list", "waits"]
+    made = {
+        "gp": of_publication("gp", publications, "Practice list size", "Practice", "Workforce"),
+        "gp_practice": of_publication("gp_practice", publications, "List size", "Workforce"),
+        "gp_practice_list": of_publication("gp_practice_list", publications, "Size"),
+    }
+    assert made["gp"] == ["gp__practice_list_size", "gp__practice", "gp_workforce"]
+    assert made["gp_practice"] == ["gp_practice__list_size", "gp_practice_workforce"]
+    assert made["gp_practice_list"] == ["gp_practice_list_size"]
+    every = [code for codes in made.values() for code in codes]
+    assert len(set(every)) == len(every)
+    assert {owner(code, publications) for code in made["gp_practice"]} == {"gp_practice"}
+    odd = of_publication("gp", ["gp", "gp_", "gp_practice"], "Practice list size")
+    assert owner(odd[0], ["gp", "gp_", "gp_practice"]) == "gp" and odd[0].endswith("_practice_list_size")
+
+
+def test_long_publication_codes_leave_room_and_stay_apart() -> None:
+    one, other = ("a" * 60 + end for end in ("b", "c"))
+    first, second = of_publication(one, [one, other], "Patients waiting"), of_publication(other, [], "Patients waiting")
+    assert first != second and len(first[0]) <= LONGEST_CODE and first[0].endswith("_patients")
+
+
+def test_what_was_named_before_a_publication_came_is_taken(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    registry = tmp_path / "config" / "publications.yaml"
+    registry.parent.mkdir()
+    registry.write_text("publications: {gp: {}}\n")
+    put_draft(paths, "gp", "jan25", [table("A", COLUMNS, title="Practice patients")])
+    assert codes(enrich(unit("gp", "jan25"), paths, Settings())) == {"A": "gp_practice_patients"}
+    registry.write_text("publications: {gp_practice: {}, gp: {}}\n")
+    put_draft(paths, "gp_practice", "jan25", [table("B", COLUMNS, title="Patients")])
+    assert codes(enrich(unit("gp_practice", "jan25"), paths, Settings())) == {"B": "gp_practice_patients_2"}
+    put_draft(paths, "gp", "feb25", [table("A", COLUMNS, title="Practice patients")])
+    put_draft(paths, "gp", "mar25", [table("C", ["Region", "Beds"], title="Practice beds")])
+    assert codes(enrich(unit("gp", "feb25"), paths, Settings())) == {"A": "gp_practice_patients"}
+    assert codes(enrich(unit("gp", "mar25"), paths, Settings())) == {"C": "gp__practice_beds"}

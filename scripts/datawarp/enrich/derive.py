@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from datawarp.enrich.decisions import Decisions, table_key
@@ -11,6 +11,7 @@ from datawarp.enrich.dictionary import Dictionary
 from datawarp.enrich.features import TableFeatures, tables
 from datawarp.enrich.matching import Match, assign
 from datawarp.enrich.naming import name_sources, table_name
+from datawarp.enrich.neighbours import Neighbours
 from datawarp.enrich.reference import Reference
 from datawarp.manifest.models import Column, Enrichment, FileEntry, Manifest, Source
 
@@ -45,12 +46,12 @@ def derive(
     publication_name: str,
     dictionary: Dictionary,
     decisions: Decisions | None = None,
-    taken: Iterable[str] = (),
+    neighbours: Callable[[], Neighbours] = Neighbours,
 ) -> Derived:
     """``draft`` enriched: each table continues a source of ``stages`` or is a source of its own.
 
-    A person's ``decisions`` come first. ``taken`` are further codes that no new source may have. Physical
-    column names, types and layouts are those of the draft.
+    A person's ``decisions`` come first. ``neighbours`` tells, once there are sources to be named, what the other
+    publications have. Physical column names, types and layouts are those of the draft.
     """
     decisions = decisions or Decisions()
     found = tables(draft)
@@ -88,7 +89,9 @@ def derive(
     left = [t for t in found if t.position not in settled]
     known = {code for stage in seen for code in stage.sources}
     disabled = {s.code for s in draft.sources if not s.enabled}
-    names = name_sources(draft.manifest.publication, publication_name, left, {*taken, *known, *disabled})
+    others = neighbours() if left else Neighbours()
+    taken = {*others.taken, *known, *disabled}
+    names = name_sources(draft.manifest.publication, publication_name, left, taken, others.publications)
     for table, code in zip(left, names, strict=True):
         match = unsettled.get(table.position) or Match(
             table, "new", reasons=["no earlier table is left that it could be" if seen else FIRST]

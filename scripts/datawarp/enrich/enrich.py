@@ -9,6 +9,7 @@ from datawarp.enrich.calls import Discussion, write_calls
 from datawarp.enrich.decisions import Decisions
 from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
+from datawarp.enrich.neighbours import Neighbours, neighbours
 from datawarp.enrich.order import RunPlan, current, read_plan, release_periods, wait_for_earlier
 from datawarp.enrich.reference import Reference, gather, pinned_reference
 from datawarp.enrich.review import Review, match_items, read_review, renewed, write_review
@@ -33,7 +34,7 @@ def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | 
     an earlier release of the same run never gets drafted, or when the unit is held back for review.
     """
     plan = read_plan(paths)
-    history = _History(unit, paths, plan, _layers(paths, settings, plan), warehouse)
+    history = _History(unit, paths, plan, settings, warehouse)
     wait_for_earlier(unit, history.earlier, paths, plan, settings.enrichment.patience)
     draft = read_manifest(paths.pending_manifest(unit.name))
     derived, discussion = history.derived(unit, draft, history.stages())
@@ -79,16 +80,18 @@ class _History:
         unit: Unit,
         paths: Paths,
         plan: RunPlan | None,
-        layers: Layers | None,
+        settings: Settings,
         warehouse: Warehouse | None,
     ) -> None:
         self._unit, self._paths, self._plan = unit, paths, plan
-        self._layers, self._warehouse = layers, warehouse
+        self._layers, self._warehouse = _layers(paths, settings, plan), warehouse
         periods = release_periods(unit.publication, paths, plan)
         order = sorted(periods, key=lambda name: periods[name].order)
         self.earlier = [n for n in order if periods[n].order < unit.when.order]
         self._later = [n for n in order if periods[n].order > unit.when.order]
         self._made: dict[str, Manifest | None] = {}
+        self._registry = settings.registry(paths.root)
+        self._beside: Neighbours | None = None
 
     def stages(self) -> Iterator[Reference]:
         """What the unit is matched to, stage by stage."""
@@ -122,13 +125,18 @@ class _History:
         """
         review = read_review(self._paths.review(unit.name))
         decisions = review.decisions() if review else Decisions()
-        derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions)
+        derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions, self._neighbours)
         if self._layers is None:
             return derived, Discussion()
         discussion = self._layers.discuss(derived.fresh, unit.settings.name)
         for source in derived.fresh:
             decisions.apply(source)
         return derived, discussion
+
+    def _neighbours(self) -> Neighbours:
+        if self._beside is None:
+            self._beside = neighbours(self._unit.publication, self._registry, self._paths, self._plan)
+        return self._beside
 
     def _enriched(self, name: str) -> Manifest | None:
         """An earlier release as this run leaves it; ``None`` when it has no draft or is held back."""

@@ -7,6 +7,7 @@ within the unit and against the codes ``taken`` before.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from datawarp.enrich.labels import speaks
 
 # PostgreSQL cuts names at 63 bytes: room for `tbl_` before and for suffixes of indexes behind.
 LONGEST_CODE = 56
+_LONGEST_STEM = 40
 
 Label = tuple[str, ...]
 
@@ -28,19 +30,27 @@ def table_name(code: str) -> str:
 
 
 def name_sources(
-    publication: str, publication_name: str, tables: Sequence[TableFeatures], taken: Iterable[str] = ()
+    publication: str,
+    publication_name: str,
+    tables: Sequence[TableFeatures],
+    taken: Iterable[str] = (),
+    publications: Iterable[str] = (),
 ) -> list[str]:
     """One code for each of ``tables``, in their order.
 
-    ``taken`` are codes of the publication that other tables have already.
+    ``taken`` are codes that other tables have already. ``publications`` are the codes of all publications: no
+    source of one is called as a source of another could be, whichever is enriched first.
     """
     known = _Known(publication, publication_name)
+    publication, others = stem(publication), {stem(p) for p in publications}
+    foreign = tuple(p for p in others if p.startswith(f"{publication}_"))
     labels = _labels(tables, known)
     counts = Counter((n, _code(publication, label)) for table in labels for n, label in enumerate(table.makeshift))
     used = set(taken)
     codes = []
     for table in labels:
-        code = _free(_choose(publication, table, lambda n, code: counts[n, code] == 1), used)
+        code = _choose(publication, table, lambda n, code: counts[n, code] == 1)
+        code = _free(_at_home(publication, code, foreign), used)
         used.add(code)
         codes.append(code)
     return codes
@@ -131,7 +141,28 @@ def _choose(publication: str, labels: _Labels, alone: Callable[[int, str], bool]
             code = _code(publication, label)
             if label and (speaks(label) or not telling) and alone(n, code):
                 return code
-    return next((_code(publication, label) for label in labels.makeshift if label), publication[:LONGEST_CODE])
+    return next((_code(publication, label) for label in labels.makeshift if label), publication)
+
+
+def stem(publication: str) -> str:
+    """What codes of the publication's sources begin with: its code, shortened where no room would be left."""
+    if len(publication) <= _LONGEST_STEM:
+        return publication
+    return f"{publication[: _LONGEST_STEM - 7]}_{hashlib.sha256(publication.encode()).hexdigest()[:6]}"
+
+
+def owner(code: str, publications: Iterable[str]) -> str | None:
+    """The publication whose sources are called like ``code``: the longest code that it begins with."""
+    return max((p for p in publications if code == p or code.startswith(f"{p}_")), key=len, default=None)
+
+
+def _at_home(publication: str, code: str, foreign: Sequence[str]) -> str:
+    """``code``, or like it what is no name of the publications ``foreign``: ``gp__practice_list``."""
+    label, digest = code[len(publication) :].strip("_"), hashlib.sha256(publication.encode()).hexdigest()
+    marks = iter(["", *(digest[:n] for n in range(6, 17))])
+    while owner(code, foreign) is not None:
+        code = f"{publication}_{next(marks)}_{label}"[:LONGEST_CODE].rstrip("_")
+    return code
 
 
 def _free(code: str, used: set[str]) -> str:
@@ -143,7 +174,7 @@ def _free(code: str, used: set[str]) -> str:
 
 
 def _code(publication: str, label: Label) -> str:
-    code = publication[:LONGEST_CODE]
+    code = publication
     for word in label:
         if len(code) + len(word) + 1 > LONGEST_CODE:
             break
