@@ -71,7 +71,6 @@ def head_kind(view: View, i: int, column: int) -> str:
 def following_rows(view: View, i: int, stop: int, first: int, last: int, most: int = SAMPLE_ROWS) -> list[int]:
     """The next rows below view row ``i`` that are not blank, up to a wide gap or another table's header."""
     found: list[int] = []
-    figures: set[int] = set()
     gap = broken = whole = 0
     for j in range(i + 1, stop):
         if view.blank(j, first, last):
@@ -84,31 +83,30 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         filled = view.filled(j, first, last)
         if broken and whole and len(filled) == 1 and _NOTES.fullmatch(one_line(view.value(j, filled[0]))):
             return found[:whole]
-        over = [c for c in filled if c in figures]
-        texts = len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled)
-        if broken and figures and texts and (over or figures_elsewhere(view, j, figures, first, last)):
-            return found[:whole]  # what stands between is the next table's title
+        if broken and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
+            figures = {c for r in found for c in _figures(view, r, first, last)}
+            if figures and (not figures.isdisjoint(filled) or figures_elsewhere(view, j, figures, first, last)):
+                return found[:whole]  # what stands between is the next table's title
         if whole and repeats(view, i, j, first, last):
             return found[:whole]
-        numbers, series = _figures(view, j, first, last)
-        labelled = len(filled) == 2 and numbers == filled[1:]
-        if labelled or (len(numbers) >= 2 and not series):
-            figures.update(numbers)
         found.append(j)
-        if numbers:
+        kinds = view.kinds[j][first : last + 1]
+        if NUMBER in kinds or DATE in kinds:
             whole, broken = len(found), 0
         if len(found) >= most:
             break
     return found
 
 
-def _figures(view: View, j: int, first: int, last: int) -> tuple[list[int], bool]:
-    """The columns of view row ``j`` with numbers or dates, and whether these are a series; found once for each row."""
+def _figures(view: View, j: int, first: int, last: int) -> list[int]:
+    """The columns of view row ``j`` with a body's figures, not a series of headings; found once for each row."""
     found = view.figures.get((j, first, last))
     if found is None:
-        numbers = [c for c in view.filled(j, first, last) if view.kinds[j][c] in (NUMBER, DATE)]
-        found = numbers, len(numbers) >= 2 and is_sequence([view.value(j, c) for c in numbers])
-        view.figures[j, first, last] = found
+        filled = view.filled(j, first, last)
+        numbers = [c for c in filled if view.kinds[j][c] in (NUMBER, DATE)]
+        labelled = len(filled) == 2 and numbers == filled[1:]
+        own = labelled or (len(numbers) >= 2 and not is_sequence([view.value(j, c) for c in numbers]))
+        found = view.figures[j, first, last] = numbers if own else []
     return found
 
 

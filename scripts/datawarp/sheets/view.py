@@ -39,7 +39,7 @@ class View:
     covered: dict[tuple[int, int], Merge] = field(default_factory=dict)
     merges: list[Merge] = field(default_factory=list)
     complete: bool = True
-    figures: dict[tuple[int, int, int], tuple[list[int], bool]] = field(default_factory=dict, repr=False)
+    figures: dict[tuple[int, int, int], list[int]] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, int, int | None], list[int]] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -10,6 +10,8 @@ from datawarp.sheets.grid import column_index
 
 _Default = TypeVar("_Default")
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
+# Where so many rows fit into so many bytes they are read at once.
+ROWS_AHEAD, FAR = 32, 1 << 17
 _FIRST_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*>")
 
 
@@ -77,7 +79,11 @@ class CellFormats(Mapping[tuple[int, int], str]):
             start = xml.rfind(b"<", 0, at)
             if (tag := _ROW.match(xml, start)) and int(tag[1]) == row + 1:
                 self._at, self._last = start, row
-                end = xml.find(b"row>", at)
+                end = xml.find(b' r="%d"' % (row + 1 + ROWS_AHEAD), at, at + FAR)
+                if end >= 0:
+                    self._rows.update(range(row, row + ROWS_AHEAD))
+                else:
+                    end = xml.find(b"row>", at)
                 self._read(start, end if end >= 0 else len(xml))
                 return
             at = xml.find(b' r="%d"' % (row + 1), at + 1)
