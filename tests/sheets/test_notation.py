@@ -142,7 +142,9 @@ def test_a_column_with_days_tells_the_one_beside_it(tmp_path: Path) -> None:
     assert in_points("10-14", ".") == "10-14"
 
 
-@pytest.mark.parametrize("text", ["10,5", "-0,5", "12,5 %", "1.234.567", "1.234,5", "1 234", "2\u202f165,5", "8'738'791"])
+@pytest.mark.parametrize(
+    "text", ["10,5", "-0,5", "12,5 %", "1.234.567", "1.234,5", "1 234", "2\u202f165,5", "8'738'791"]
+)
 def test_detection_sees_figures_of_every_notation(text: str) -> None:
     assert text_kind(text) == NUMBER
 

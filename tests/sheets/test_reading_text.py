@@ -36,6 +36,37 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     assert rows(tmp_path, TEXT.encode(encoding)) == TABLE
 
 
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("mac_roman", ["Zürich", "Genève", "Neuchâtel", "Besançon"]),
+        ("cp850", ["Zürich", "Genève", "Köln", "Málaga"]),
+        ("cp1252", ["Zürich", "Plzeň".replace("ň", "ñ"), "Škoda", "don’t", "Œuvre", "Côte d’Or"]),
+        ("cp1252", ["€5", "“so”", "North – East", "Café"]),
+        ("latin-1", ["Zürich", "A\x81B"]),
+    ],
+)
+def test_code_pages(tmp_path: Path, encoding: str, words: list[str]) -> None:
+    text = "Area,n\n" + "".join(f"{word},{n}\n" for n, word in enumerate(words * 3))
+    assert [row[0] for row in rows(tmp_path, text.encode(encoding))[1:]] == words * 3
+    (grid,) = grids(tmp_path, text.encode(encoding), streamed=20)
+    assert grid.stream is not None
+    assert [row[0] for row in grid.stream.records()][1:] == words * 3
+
+
+def test_a_character_cut_off_at_the_end_is_no_utf8(tmp_path: Path) -> None:
+    assert rows(tmp_path, b"Area,Place\nA,Caf\xe9") == [["Area", "Place"], ["A", "Café"]]
+
+
+@pytest.mark.parametrize("streamed", [1 << 30, 100])
+def test_a_few_odd_bytes_do_not_spoil_the_rest(tmp_path: Path, streamed: int) -> None:
+    data = ("Area,n\n" + "Zürich,1\nGenève,2\n" * 50).encode() + b"Caf\xe9,3\n" + "Köln,4\n".encode()
+    (grid,) = grids(tmp_path, data, streamed=streamed)
+    found = list(grid.stream.records()) if grid.stream else grid.rows
+    assert [row[0] for row in found[-3:]] == ["Genève", "Café", "Köln"]
+    assert any("bytes are not UTF-8: read as Windows-1252" in note for note in grid.notes)
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_line_ends(tmp_path: Path, newline: str) -> None:
     assert rows(tmp_path, TEXT.replace("\r\n", newline).encode()) == TABLE

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from datawarp.sheets.encodings import ODD_BYTES, encoding_of
 from datawarp.sheets.notation import Decimal, decimal_of_file
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -22,45 +23,32 @@ _TYPED = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """Encoding (a Python codec), delimiter, whether quotes mean anything, and how figures are written."""
+    """How a text file is written: ``odd`` bytes of it are not of its encoding (a Python codec) and read as
+    Windows-1252, ``quoting`` says whether quotes mean anything, ``decimal`` how figures are written.
+    """
 
     encoding: str
     delimiter: str
     quoting: bool = True
     decimal: Decimal = "."
+    odd: int = 0
 
+    def decode(self, data: bytes) -> str:
+        """All of a text."""
+        return data.decode(self.encoding, self.errors)
 
-def encoding_of(sample: bytes, rest_is_utf8: bool = True) -> str:
-    """The codec of a text: by its byte order mark, as UTF-8, as UTF-16 by its NULs, else Windows-1252.
-
-    ``rest_is_utf8`` says whether what lies beyond the sample reads as UTF-8.
-    """
-    if sample.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig" if rest_is_utf8 and _is_utf8(sample) else "cp1252"
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    nul = sample.count(0)
-    if nul > len(sample) // 4:
-        return "utf-16-le" if sample[1::2].count(0) > sample[0::2].count(0) else "utf-16-be"
-    if rest_is_utf8 and _is_utf8(sample):
-        return "utf-8"
-    # Bytes that Windows-1252 does not define make a text Latin-1, in which every byte means something.
-    return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", sample) else "cp1252"
-
-
-def _is_utf8(sample: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
+    @property
+    def errors(self) -> str:
+        """What happens to bytes that are not of the encoding, as Python's codecs call it."""
+        return "replace" if self.encoding.startswith("utf-16") else ODD_BYTES
 
 
 def delimiter_of(text: str) -> str:
     """The delimiter under which the lines of ``text`` agree best on their number of fields.
 
     Preambles and notes around a table vote too, but a delimiter that splits most lines into one and the
-    same number of cells, each a plain value, beats one that splits prose.
+    same number of cells, each a plain value, beats one that splits prose. Tabs hardly ever stand inside
+    cells; commas between them do.
     """
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
@@ -70,6 +58,10 @@ def delimiter_of(text: str) -> str:
         if score > best_score + 1e-9:
             best, best_score = delimiter, score
     return best
+
+
+def _is_plain(cell: str, delimiter: str) -> bool:
+    return _TYPED.fullmatch(cell.replace(",", " ") if delimiter == "\t" else cell) is not None
 
 
 def _agreement(text: str, delimiter: str) -> float:
@@ -83,7 +75,7 @@ def _agreement(text: str, delimiter: str) -> float:
             widths[len(row)] += 1
             if len(row) > 1 and cells < 20_000:
                 cells += len(row)
-                plain += sum(_TYPED.fullmatch(c[:200]) is not None and not any(o in c for o in others) for c in row)
+                plain += sum(_is_plain(c[:200], delimiter) and not any(o in c for o in others) for c in row)
     except csv.Error:
         return 0.0
     split = {width: n for width, n in widths.items() if width > 1}
@@ -108,15 +100,18 @@ def quotes_are_sound(text: str, delimiter: str) -> bool:
     return longest <= 200
 
 
-def dialect_of(sample: bytes, complete: bool, rest_is_utf8: bool = True) -> Dialect:
-    """The dialect of a text file by its first bytes; ``complete`` when they are all of it."""
-    encoding = encoding_of(sample, rest_is_utf8)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+def dialect_of(sample: bytes, complete: bool, encoding: tuple[str, int] | None = None) -> Dialect:
+    """The dialect of a text file by its first bytes; ``complete`` when they are all of it.
+
+    ``encoding`` is what :func:`~datawarp.sheets.encodings.encoding_of` says of the whole, when that is known.
+    """
+    codec, odd = encoding or encoding_of(sample, complete)
+    text = codecs.getincrementaldecoder(codec)("replace" if codec.startswith("utf-16") else ODD_BYTES).decode(sample)
     if not complete and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     declared = re.match(r"sep=(.)\r?\n", text, re.I)
     delimiter = declared[1] if declared else delimiter_of(text)
-    return Dialect(encoding, delimiter, quotes_are_sound(text, delimiter), _decimal(text, delimiter))
+    return Dialect(codec, delimiter, quotes_are_sound(text, delimiter), _decimal(text, delimiter), odd)
 
 
 def _decimal(text: str, delimiter: str) -> Decimal:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob
-from datawarp.sheets.csv_dialect import SAMPLE, Dialect, dialect_of, encoding_of
+from datawarp.sheets.csv_dialect import SAMPLE, Dialect, dialect_of
+from datawarp.sheets.encodings import encoding_of
 from datawarp.sheets.grid import Cell, Grid
 
 LONGEST_FIELD = 1 << 24
@@ -16,14 +17,22 @@ LONGEST_FIELD = 1 << 24
 
 def read_csv(blob: Blob, data: bytes) -> Grid:
     """The records of a text file whose bytes are ``data``; row numbers count records as a spreadsheet does."""
-    dialect = dialect_of(data[:SAMPLE], len(data) <= SAMPLE, encoding_of(data) in ("utf-8", "utf-8-sig", "utf-16"))
-    text = data.decode(dialect.encoding, "replace")
+    dialect = dialect_of(data[:SAMPLE], len(data) <= SAMPLE, encoding_of(data))
+    text = dialect.decode(data)
     rows = list(records(blob, io.StringIO(text, newline=""), dialect))
-    notes = [] if dialect.quoting else ["quotes do not pair up: they are read as part of the text"]
+    notes = dialect_notes(dialect)
     if "\ufffd" in text and dialect.encoding.startswith("utf-16"):
         notes.append(f"some bytes are not {dialect.encoding}: printed as \ufffd")
     reader = f"csv ({reader_words(dialect)})"
     return Grid(None, blob.member, rows, reader, "csv", notes=notes, decimal=dialect.decimal)
+
+
+def dialect_notes(dialect: Dialect) -> list[str]:
+    """What had to be worked around in a file of this dialect, in words."""
+    notes = [] if dialect.quoting else ["quotes do not pair up: they are read as part of the text"]
+    if dialect.odd:
+        notes.append(f"at least {dialect.odd} bytes are not UTF-8: read as Windows-1252")
+    return notes
 
 
 def reader_words(dialect: Dialect) -> str:

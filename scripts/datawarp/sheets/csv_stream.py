@@ -19,7 +19,8 @@ from typing import IO, TYPE_CHECKING, cast
 from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob, read_up_to
 from datawarp.sheets.csv_dialect import SAMPLE, Dialect, dialect_of
-from datawarp.sheets.csv_reader import reader_words, records
+from datawarp.sheets.csv_reader import dialect_notes, reader_words, records
+from datawarp.sheets.encodings import encoding_of
 from datawarp.sheets.finding import TableFinding
 from datawarp.sheets.grid import Cell, Grid
 from datawarp.sheets.text_batches import Tallies, typed_batch
@@ -38,11 +39,12 @@ _BLANK_LINE = re.compile(rb"\n\r?(?=\n)")
 
 @dataclass
 class Survey:
-    """What one pass over the bytes of a text file says."""
+    """What one pass over the bytes of a text file says; ``odd`` is its first part that is not all UTF-8."""
 
     size: int = 0
     lines: int = 0
     utf8: bool = True
+    odd: bytes = b""
     broken_lines: bool = False
     blank_lines: list[int] = field(default_factory=list)
     ends_in_newline: bool = True
@@ -117,7 +119,7 @@ class CsvStream:
                         batch = batch.slice(0, last - row + 1)
                     yield typed_batch(table, batch.columns, row, tallies)
                     row += batch.num_rows
-            except pa.ArrowInvalid as problem:
+            except (pa.ArrowInvalid, UnicodeDecodeError) as problem:
                 raise _Irregular(str(problem)) from None
             if row <= last:
                 raise _Irregular(f"{last - row + 1} records fewer than lines")
@@ -157,7 +159,7 @@ class CsvStream:
         """All records, one by one."""
         with self.blob.opener() as stream:
             text = io.TextIOWrapper(
-                io.BufferedReader(_Window(stream), BLOCK), self.dialect.encoding, "replace", newline=""
+                io.BufferedReader(_Window(stream), BLOCK), self.dialect.encoding, self.dialect.errors, newline=""
             )
             yield from records(self.blob, text, self.dialect)
 
@@ -198,11 +200,12 @@ def open_stream(blob: Blob) -> Grid:
     with blob.opener() as stream:
         start = read_up_to(stream, SAMPLE)
     survey = _survey(blob)
-    dialect = dialect_of(start, False, survey.utf8)
+    dialect = dialect_of(start, False, _encoding(start, survey))
     plain = (
         not survey.broken_lines
         and not any(SAMPLE <= at <= survey.size - TAIL_BYTES for at in survey.blank_lines)
-        and dialect.encoding in ("utf-8", "utf-8-sig", "cp1252", "latin-1")
+        and dialect.encoding in ("utf-8", "utf-8-sig", "cp1252", "latin-1", "mac_roman", "cp850")
+        and not dialect.odd
         and b"\n" in start
     )
     if plain:
@@ -233,7 +236,16 @@ def open_stream(blob: Blob) -> Grid:
         tail=tail[-n_rows:],
         stream=stream_of,
         decimal=dialect.decimal,
+        notes=dialect_notes(dialect),
     )
+
+
+def _encoding(start: bytes, survey: Survey) -> tuple[str, int]:
+    found = encoding_of(start, False)
+    if survey.utf8 or found[0].startswith("utf-16"):
+        return found
+    mark = codecs.BOM_UTF8 if start.startswith(codecs.BOM_UTF8) else b""
+    return encoding_of(mark + survey.odd, False)
 
 
 def _survey(blob: Blob) -> Survey:
@@ -249,7 +261,7 @@ def _survey(blob: Blob) -> Survey:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
-                    survey.utf8 = False
+                    survey.utf8, survey.odd = False, block
             if not survey.broken_lines and (inside or b'"' in block):
                 marks = block.translate(None, others).replace(b'""', b"")
                 if inside or b'"' in marks:
