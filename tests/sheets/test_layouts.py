@@ -190,6 +190,45 @@ Important notes||
             )
         ],
     ),
+    "numbers and blanks among the attributes of series": (
+        """
+|Persons: Male|Persons: Female
+Unit||
+PreUnit||
+Frequency|Quarter|Quarter
+No. Obs|168|168
+Series ID|A2060825K|A2060834L
+Jun-1981|2608351|2626538
+Sep-1981|2616060|2634534
+Dec-1981|2624579|2643527""",
+        [
+            (
+                (1, 6),
+                (7, 9),
+                "Unit | PreUnit | Frequency | No. Obs | Series ID; Persons: Male | Quarter | 168 | A2060825K; "
+                "Persons: Female | Quarter | 168 | A2060834L",
+            )
+        ],
+    ),
+    "particulars with a date above a table": (
+        """
+population|All usual residents
+date|2011
+rural urban|Total
+
+Area|All|Males|Density
+Darlington|105|51|5.4
+Durham|513|250|2.3""",
+        [((5, 5), (6, 7), "Area; All; Males; Density")],
+    ),
+    "codes and labels of the columns on two rows": (
+        """
+GEO_ID|NAME|B01003_001E|B01003_001M
+id|Area name|Estimate|Margin of error
+US01001|Autauga|55380|*****
+US48301|Loving|98|58""",
+        [((1, 2), (3, 4), "GEO_ID | id; NAME | Area name; B01003_001E | Estimate; B01003_001M | Margin of error")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021
@@ -263,6 +302,11 @@ Notes
 Note number|Note text|Related tables|Link
 note 1|Figures are rounded.|Table 1|
 note 2|Excludes visitors.|Table 1|Portal""",
+    "contents with pages": """
+Contents
+Table|Title|Page
+1|Deaths by age|3
+2|Deaths by sex|4""",
     "a dictionary with examples": """
 Column name|Description|Example
 month|The month of the data|202401

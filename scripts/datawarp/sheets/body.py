@@ -11,7 +11,8 @@ from datawarp.sheets.series import is_long_sequence
 from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(
-    r"""(?:source|note|notes|footnote|footnotes|key|legend|symbols?|copyright|©|\(c\)\ crown
+    r"""(?:source|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
+        |copyright|©|\(c\)\ crown
         |contact|published|data\ quality
         |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
         |these\s|for\s(?:more|further)

@@ -31,7 +31,7 @@ class Boundary:
     """The last header row ``row`` (view index) and what its columns hold below it.
 
     ``data`` are the columns of numbers, dates or markers, ``text`` those of labels and codes, ``empty`` those with a
-    heading and nothing below it yet, such as months to come.
+    heading and nothing below it yet, such as months to come. ``top`` is the header's first row where that is known.
     """
 
     row: int
@@ -40,6 +40,7 @@ class Boundary:
     text: list[int]
     empty: list[int] = field(default_factory=list)
     sample: list[int] = field(default_factory=list)
+    top: int | None = None
 
     @property
     def columns(self) -> list[int]:

@@ -20,7 +20,7 @@ BLANK, NUMBER, DATE, TEXT, PROSE, MARKER = ".", "n", "d", "t", "p", "m"
 PROSE_LENGTH = 150
 
 _MARKER = re.compile(
-    r"""\*{1,4} | [-–—−]{1,3} | :{1,2} | :\s?[a-z]{1,2} | \.{1,4} | … | [~#†‡§^$+!] | \(\+\) | ¬
+    r"""\*{1,6} | [-–—−]{1,3} | :{1,2} | :\s?[a-z]{1,2} | \.{1,4} | … | [~#†‡§^$+!] | \(\+\) | ¬
       | \.?[a-z] | \[[a-z]{1,4}\d?\] | \([a-z]\) | \[(?:low|note\s?\d+)\] | <\s?\d{1,2}
       | n\.?/?a\.? | nil | null | none | nan | low | supp(?:ressed)? | redacted | confidential | missing | unavailable
       | \[?\(?(?:not|no)\ (?:applicable|available|collected|known|recorded|reported|reportable|data|returns?)\)?\]?
@@ -30,7 +30,7 @@ _MARKER = re.compile(
 )
 _NUMBER = re.compile(
     r"""(?P<open>\()?\s*(?P<sign>[-–−+])?\s*(?P<currency>[£$€])?\s*(?P<sign2>[-–−])?
-        (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]\d{1,2})?
+        (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:[\x20\xa0\u2009\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]\d{1,2})?
         \s*(?P<percent>%)?\s*(?(open)\))""",
     re.X,
 )
@@ -75,7 +75,7 @@ def number_in(text: str) -> float | int | None:
     match = _NUMBER.fullmatch(text.strip())
     if match is None or (match["digits"].startswith("00") and not match["digits"].strip("0")):
         return None  # £000 is a unit
-    digits = match["digits"].replace(",", "") + (match["exponent"] or "")
+    digits = re.sub(r"[^\d.]", "", match["digits"]) + (match["exponent"] or "")
     value: float | int = float(digits) if "." in digits or match["exponent"] else int(digits)
     negative = bool(match["sign"] and match["sign"] != "+") or bool(match["sign2"]) or bool(match["open"])
     return -value if negative else value

@@ -94,12 +94,14 @@ def without_header(view: View) -> Candidate | None:
         return None
     alike = [c for c in columns if is_like_below(view, 0, rows[1:], c)]
     usual = sum(len(view.filled(i)) for i in rows) / len(rows)
-    if not alike or len(view.filled(0)) < 2 or usual < 0.5 * len(columns):
+    bare = all(set(view.kinds[i]) <= {NUMBER, DATE, MARKER, BLANK} for i in rows)
+    if not (alike or bare) or len(view.filled(0)) < 2 or usual < 0.5 * len(columns):
         return None
-    data = [c for c in columns if sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) > 0.5 * len(rows)]
+    data = [c for c in columns if bare or sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) > 0.5 * len(rows)]
     boundary = Boundary(0, 0.0, data, [c for c in columns if c not in data], [], rows[:SAMPLE_ROWS])
     body = Body(rows[0], rows[-1], [], "the sheet ends with it")
-    first = f"the first row is a record like those below it (column {column_letters(alike[0])}): there is no header"
+    like = f"column {column_letters(alike[0])}" if alike else "figures alone"
+    first = f"the first row is a record like those below it ({like}): there is no header"
     return Candidate(boundary, HeaderBlock([]), body, columns, [first])
 
 
@@ -305,4 +307,4 @@ def evidence_of(view: View, candidate: Candidate) -> list[str]:
     words.append(f"the body ends at row {number[body.last]}: {body.why}")
     if body.label_rows:
         words.append(f"{len(body.label_rows)} rows of the body carry a label and no figures")
-    return words + candidate.evidence
+    return words + header.evidence + candidate.evidence

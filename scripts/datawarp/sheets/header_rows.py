@@ -6,20 +6,19 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from datawarp.sheets.attributes import attribute_block
 from datawarp.sheets.boundary import ACCEPT, Boundary, head_kind, is_key_and_value, score
 from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
-from datawarp.sheets.labels import read_label
+from datawarp.sheets.labels import TIME_WORD, is_time_word
 from datawarp.sheets.series import is_long_sequence, is_sequence
 from datawarp.sheets.view import View
 
-# What a row of numbers below headings calls itself, and what a label of labels is.
-_NUMBERING = re.compile(r"\b(?:numbers?|no\.?|codes?|identifiers?|ids?|ref(?:erence)?s?|columns?|cdids?|sic)\b", re.I)
-_TIME = re.compile(r"(?:reference\s+|time\s+)?(?:time|years?|months?|quarters?|weeks?|dates?|days?|periods?)", re.I)
+# What a label of labels is.
 _AXIS = re.compile(
     r"(?:geo(?:graphy|graphical\s+area)?|countr(?:y|ies)|regions?|areas?|local\s+authorit(?:y|ies)|districts?|wards?|(?:health\s+)?boards?"
     r"|trusts?|organisations?|providers?|hospitals?|practices?|ages?(?:\s+(?:groups?|bands?))?|sex|gender|codes?|names?|categor(?:y|ies)"
-    rf"|{_TIME.pattern})(?:\s*\((?:labels?|codes?)\))?", re.I
+    rf"|{TIME_WORD.pattern})(?:\s*\((?:labels?|codes?)\))?", re.I
 )  # fmt: skip
 
 
@@ -28,8 +27,11 @@ def find_boundary(view: View, start: int, stop: int, first: int, last: int) -> B
     for i in range(start, stop):
         found = _candidate(view, i, stop, first, last)
         if found is not None:
+            series = attribute_block(view, start, stop, first, last)
+            if series is not None and series.top is not None and series.top <= i <= series.row:
+                return series
             return _extended(view, found, stop, first, last)
-    return None
+    return attribute_block(view, start, stop, first, last)
 
 
 def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
@@ -53,8 +55,6 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
     """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
     while found.data and found.row + 1 < stop:
         lower = score(view, found.row + 1, stop, first, last)
-        if lower is not None and is_numbering(view, found.row + 1, found):
-            lower = score(view, found.row + 2, stop, first, last)
         if lower is None or not lower.data or not _still_names(view, found, lower):
             return found
         found = lower
@@ -66,7 +66,7 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
     i = lower.row
     if _names_labels(view, found) and lower.data == found.data:
         return True
-    if _names_axes(view, found) or _is_particular(view, found, i):
+    if _names_axes(view, found):
         return True
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
@@ -76,16 +76,6 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
     series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
     named = len(texts) + (len(figures) if series else 0)
     return 2 * len(filled) >= len(found.data) and named >= len(filled) and lower.score >= ACCEPT
-
-
-def is_numbering(view: View, i: int, found: Boundary) -> bool:
-    """Whether a row gives every column a number by its own word (``Agg number``), texts above and below."""
-    if not 0 < i < len(view.rows) - 1 or not _NUMBERING.search(one_line(view.value(i, found.columns[0]))):
-        return False
-    numbers = [view.value(i, c) for c in found.data]
-    if not all(isinstance(n, int | float) and float(n).is_integer() for n in numbers):
-        return False
-    return all(head_kind(view, r, c) == TEXT for c in found.data for r in (i - 1, i + 1))
 
 
 def _names_axes(view: View, found: Boundary) -> bool:
@@ -100,25 +90,9 @@ def _names_axes(view: View, found: Boundary) -> bool:
     if not below or any(j != below[-1] for j in bare):  # a last one without figures is a remark
         return False
     named = [one_line(view.value(found.row, c)) for c in filled if view.kinds[found.row][c] != BLANK]
-    if any(_TIME.fullmatch(name) is None for name in named):
+    if not all(is_time_word(name) for name in named):
         return False
     return len(filled) >= 2 or _AXIS.fullmatch(texts[0]) is not None
-
-
-def _is_particular(view: View, found: Boundary, i: int) -> bool:
-    """Whether row ``i`` names one more particular of series, blank for all: below title and code, above periods."""
-    stub = found.columns[0]
-    if view.kinds[i][stub] != TEXT or read_label(view.value(i, stub)) or len(view.filled(i)) > 1:
-        return False
-    above = [r for r in (found.row, found.row - 1) if r >= 0]
-    named = all(view.kinds[r][c] == TEXT for r in above for c in (stub, found.data[-1]))
-    return named and len(above) == 2 and labelled_by_periods(view, found, i)
-
-
-def labelled_by_periods(view: View, found: Boundary, i: int) -> bool:
-    """Whether every row of the sample below row ``i`` is a period."""
-    stubs = [view.value(j, found.columns[0]) for j in found.sample if j > i]
-    return len(stubs) >= 3 and all(read_label(v) for v in stubs)
 
 
 def _names_labels(view: View, found: Boundary) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from datawarp.sheets.attributes import attributes_in_words
 from datawarp.sheets.boundary import Boundary, head_kind, is_key_and_value
 from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, one_line
-from datawarp.sheets.header_rows import is_numbering, labelled_by_periods
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
 
 MOST_TIERS = 6
-MOST_PARTICULARS = 12  # rows above a series of periods: title, code, unit, dates of release
 _TITLE = re.compile(
     r"(?:table|figure|chart|worksheet|annex|part|section|title|period|source|return\s+to|back\s+to|contents)\b", re.I
 )
@@ -42,12 +41,14 @@ class HeaderBlock:
 
 def find_header(view: View, found: Boundary, start: int, first: int, last: int) -> HeaderBlock:
     """The header block that ends at the boundary; it begins at ``start`` at the earliest."""
+    if found.top is not None:
+        rows = list(range(found.top, found.row + 1))
+        return HeaderBlock(rows, evidence=[attributes_in_words(view, rows)])
     block = HeaderBlock([found.row])
     passed: list[int] = []  # rows that hold nothing of their own below the next tier up
     blanks = 0
     i = found.row - 1
-    periods = bool(found.data) and labelled_by_periods(view, found, found.row)
-    while i >= start and len(block.rows) < (MOST_PARTICULARS if periods else MOST_TIERS):
+    while i >= start and len(block.rows) < MOST_TIERS:
         if view.blank(i, first, last):
             blanks += not any(head_kind(view, i, c) != BLANK for c in found.columns)
             if blanks > 1:
@@ -55,13 +56,8 @@ def find_header(view: View, found: Boundary, start: int, first: int, last: int) 
             passed.insert(0, i)
             i -= 1
             continue
-        if periods and not passed and i > start and _blank_particular(view, i, found):
-            passed.insert(0, i)
-            i -= 1
-            continue
         titles = _title_cells(view, i, found)
-        tier = _is_tier(view, i, found, titles, first, last, strict=blanks > 0)
-        if not tier and not is_numbering(view, i, found):
+        if not _is_tier(view, i, found, titles, first, last, strict=blanks > 0):
             break
         block.rows[:0] = [i, *passed]
         block.titles |= titles
@@ -69,14 +65,6 @@ def find_header(view: View, found: Boundary, start: int, first: int, last: int) 
         i -= 1
     block.rows += _standing_below(view, found, block)
     return block
-
-
-def _blank_particular(view: View, i: int, found: Boundary) -> bool:
-    """Whether a row names a particular that no series has, between rows that name what each has."""
-    stub = found.columns[0]
-    if view.kinds[i][stub] != TEXT or len(view.filled(i)) > 1:
-        return False
-    return all(view.kinds[r][c] == TEXT for r in (i - 1, i + 1) for c in (stub, *found.data))
 
 
 def _standing_below(view: View, found: Boundary, block: HeaderBlock) -> list[int]:

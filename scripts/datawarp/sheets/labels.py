@@ -42,6 +42,14 @@ _LEADS = re.compile(
 )
 
 
+TIME_WORD = re.compile(r"(?:reference\s+|time\s+)?(?:time|years?|months?|quarters?|weeks?|dates?|days?|periods?)", re.I)
+
+
+def is_time_word(value: Cell) -> bool:
+    """Whether a heading says that what lies below it are times: ``Year``, ``Time period``, ``Reference month``."""
+    return isinstance(value, str) and TIME_WORD.fullmatch(value.strip()) is not None
+
+
 def _century(two_or_four: str) -> int:
     if len(two_or_four) == 4:
         return int(two_or_four)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datawarp.sheets.boundary import is_key_and_value
-from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, one_line
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
@@ -39,6 +39,8 @@ _SHEET_NAME = re.compile(
     re.I,
 )
 _SHEET = re.compile(r"(?:work)?sheets?|tabs?|tables?", re.I)
+_TABLE_NUMBER = re.compile(r"(?:work)?(?:tab|table|sheet|figure|chart)\s*(?:no\.?|numbers?|ref(?:erence)?|id)", re.I)
+_PAGE = re.compile(r"(?:page|sheet|tab)(?:\s*(?:no\.?|number))?|(?:hyper)?links?", re.I)
 _SHEET_TITLE = re.compile(r"(?:(?:table|sheet|tab)\s+)?(?:titles?|descriptions?|contents?|names?|topics?)", re.I)
 _NOTE_NUMBER = re.compile(r"(?:foot)?notes?(?:\s+(?:number|no\.?|id|ref(?:erence)?|code))?", re.I)
 _NOTE_TEXT = re.compile(r"(?:(?:foot)?note\s+)?(?:text|wording|descriptions?|details?|content)|(?:foot)?notes?", re.I)
@@ -48,6 +50,8 @@ _PARTICULAR = re.compile(
     r"\b.{0,40}", re.I
 )  # fmt: skip
 LONG_TEXT = 70
+MOST_OF_DICTIONARY = 8  # columns
+MOST_PARTICULARS = 8  # rows of keys and values above a table
 
 
 def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candidate], str | None]:
@@ -59,7 +63,20 @@ def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candi
     kept = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
     if any(_has_figures(view, c) for c in kept):
         kept = [c for c in kept if len(c.columns) > 2 or _has_figures(view, c)]
+        kept = [c for c in kept if not _leads_to(view, c, kept)]
     return kept, None if kept or not reasons else reasons[0]
+
+
+def _leads_to(view: View, candidate: Candidate, others: Sequence[Candidate]) -> bool:
+    """Whether a few keys with their values, the year among them, stand above a wider table: ``date``, ``2021``."""
+    rows = range(candidate.header.first if candidate.header.rows else candidate.body.first, candidate.body.last + 1)
+    if len(candidate.columns) != 2 or len(rows) > MOST_PARTICULARS:
+        return False
+    if not any(o.first_row > candidate.body.last and len(o.columns) > 2 for o in others):
+        return False
+    figures = [(i, c) for i in rows for c in candidate.columns if view.kinds[i][c] in (NUMBER, DATE)]
+    texts = sum(view.kinds[i][candidate.columns[1]] == TEXT for i in rows)
+    return texts >= 2 and all(view.kinds[i][c] == DATE or _is_year(view.value(i, c)) for i, c in figures)
 
 
 def _has_figures(view: View, candidate: Candidate) -> bool:
@@ -90,6 +107,8 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "notes: their numbers and wording"
     if _defines(view, candidate) and all(_SAMPLE.fullmatch(one_line(view.value(boundary.row, c))) for c in figures):
         return "definitions: what names, fields or symbols mean"
+    if figures and _names_pages(view, candidate):
+        return "a list of contents: names of sheets and their titles"
     counted = {c: sum(view.down[c].count(k, rows.start, rows.stop) for k in (NUMBER, DATE)) for c in figures}
     # Numbers right of the first column make a table, unless they are a few in a list of prose.
     stray = any(counted[c] for c in figures if c != columns[0])
@@ -141,6 +160,17 @@ def _lists_sheets(view: View, candidate: Candidate) -> bool:
     return all(_is_year(view.value(i, c)) for i, c in figures)
 
 
+def _names_pages(view: View, candidate: Candidate) -> bool:
+    """Whether the headings are a table's number, its title and, at most, its page or sheet."""
+    first, *others = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
+    titled = any(_SHEET_TITLE.fullmatch(head) for head in others)
+    return (
+        titled
+        and (_SHEET.fullmatch(first) or _TABLE_NUMBER.fullmatch(first)) is not None
+        and all(_SHEET_TITLE.fullmatch(head) or _PAGE.fullmatch(head) for head in others)
+    )
+
+
 def _is_year(value: Cell) -> bool:
     return isinstance(value, int | float) and value in range(1950, 2101)
 
@@ -170,7 +200,9 @@ def _defines(view: View, candidate: Candidate) -> bool:
         rows = range(candidate.body.first, candidate.body.last + 1)
         if all(view.kinds[i][candidate.columns[0]] in (MARKER, BLANK) for i in rows):
             return True
-    return any(_DEFINED.search(h) for h in heads) and any(_MEANING.search(h) for h in heads)
+    # What is defined leads; a register of organisations may have columns for abbreviations and descriptions too.
+    few = len(heads) <= MOST_OF_DICTIONARY
+    return few and any(_DEFINED.search(h) for h in heads[:2]) and any(_MEANING.search(h) for h in heads)
 
 
 def _is_history(view: View, candidate: Candidate) -> bool:
