@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -108,39 +110,50 @@ def copy_rows(cursor: Cursor, table_name: str, rows: Rows, tally: Tally | None, 
         sql.SQL(", ").join(map(sql.Identifier, rows.schema.names)),
         sql.SQL(", FREEZE" if frozen else ""),
     )
-    stream = _Stream(rows, tally)
-    try:
-        cursor.copy_expert(statement, stream, _READ_BYTES)
-    except psycopg2.errors.QueryCanceled:
-        if stream.problem is not None:
-            raise stream.problem from None
-        raise
+    with closing(_Stream(_encoded(rows, tally))) as stream:
+        try:
+            cursor.copy_expert(statement, stream, _READ_BYTES)
+        except psycopg2.errors.QueryCanceled:
+            if stream.problem is not None:
+                raise stream.problem from None
+            raise
     return int(cursor.rowcount)
 
 
 class _Stream(io.RawIOBase):
-    """A file to read from whose bytes are made as they are asked for: memory stays at one slice."""
+    """A file to read from whose bytes are made as they are asked for: memory stays at two slices.
 
-    def __init__(self, rows: Rows, tally: Tally | None) -> None:
+    The next slice is encoded in a thread of its own while the server takes the one before.
+    """
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
-        self._chunks = _encoded(rows, tally)
+        self._chunks = chunks
         self._chunk = memoryview(b"")
+        self._encoder = ThreadPoolExecutor(1, "encode")
+        self._following = self._encoder.submit(next, chunks, None)
         self.problem: BaseException | None = None  # psycopg2 shows only its text
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes; none at the end."""
         while not self._chunk:
             try:
-                following = next(self._chunks, None)
+                following = self._following.result()
             except BaseException as problem:
                 self.problem = problem
                 raise
             if following is None:
                 return b""
             self._chunk = memoryview(following)
+            self._following = self._encoder.submit(next, self._chunks, None)
         end = len(self._chunk) if size < 0 else size
         part, self._chunk = self._chunk[:end], self._chunk[end:]
         return bytes(part)
+
+    def close(self) -> None:
+        """End the thread, when it is done with its slice."""
+        self._encoder.shutdown()
+        super().close()
 
 
 def _encoded(rows: Rows, tally: Tally | None) -> Iterator[bytes]:
