@@ -21,18 +21,27 @@ LABEL_LENGTH = 40
 
 def attribute_block(view: View, start: int, stop: int, first: int, last: int) -> Boundary | None:
     """The boundary below the attribute rows of a table of series, its ``top`` set; None for any other table."""
-    begin = _first_period(view, start, stop, first)
-    if begin is None or begin - 1 <= start:
+    stub_column = next(
+        (c for c in range(first, last + 1) if any(view.kinds[i][c] != BLANK for i in _near(start, stop))), last
+    )
+    begin = _first_period(view, start, stop, stub_column)
+    if begin is None or begin - 2 <= start:
         return None
-    found = score(view, begin - 1, stop, first, last)
-    if found is None or not found.data or found.data[0] == first:
+    lowest = begin - 2 if view.blank(begin - 1, first, last) else begin - 1
+    found = score(view, lowest, stop, first, last)
+    if found is None:
+        return None
+    if stub_column in found.data:  # years are figures too
+        found.data.remove(stub_column)
+        found.text.insert(0, stub_column)
+    if not found.data:
         return None
     top = begin
     valued = texts = 0
-    for i in range(begin - 1, start - 1, -1):
+    for i in range(lowest, start - 1, -1):
         kinds = [view.kinds[i][c] for c in found.data]
-        stub = view.kinds[i][first]
-        label = str(view.value(i, first) or "")
+        stub = view.kinds[i][stub_column]
+        label = str(view.value(i, stub_column) or "")
         if stub not in (TEXT, BLANK) or len(label) > LABEL_LENGTH or read_label(label):
             break
         if any(k != BLANK for k in kinds):
@@ -46,17 +55,22 @@ def attribute_block(view: View, start: int, stop: int, first: int, last: int) ->
             break
     if valued < FEWEST_ATTRIBUTES or texts < 2 or begin - top > MOST_ATTRIBUTES:
         return None
-    named = is_time_word(view.value(begin - 1, first)) and view.kinds[begin - 1][found.data[0]] == TEXT
+    named = is_time_word(view.value(lowest, stub_column)) and view.kinds[lowest][found.data[0]] == TEXT
     if len(found.data) == 1 and named:
         return None  # Year and what is counted are the header; what stands above it are particulars of the sheet
     found.top = top
     return found
 
 
+def _near(start: int, stop: int) -> range:
+    """The rows that attributes are looked for in."""
+    return range(start, min(stop, start + 3 * MOST_ATTRIBUTES))
+
+
 def _first_period(view: View, start: int, stop: int, stub: int) -> int | None:
     """The first of several rows one below another that are labelled by periods."""
     run = 0
-    for i in range(start, min(stop, start + 3 * MOST_ATTRIBUTES)):
+    for i in _near(start, stop):
         value = view.value(i, stub)
         run = run + 1 if value is not None and read_label(value) else 0
         if run >= FEWEST_PERIODS:

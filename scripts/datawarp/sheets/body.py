@@ -11,13 +11,16 @@ from datawarp.sheets.series import is_long_sequence
 from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(
-    r"""(?:source|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
+    r"""(?:sources?|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
         |copyright|©|\(c\)\ crown
         |contact|published|data\ quality
         |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
         |these\s|for\s(?:more|further)
         |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
-        (?:\b|:)|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
+        (?:\b|:)
+        |\[?[a-z]\]?\s*[=:–-]?\s.*\b(?:provisional|revised|estimate[ds]?|suppress\w*|confidential|break\ in)\b
+        |\S{1,4}\s+(?:denotes?|means|indicates?|represents?|refers|stands\ for)\b
+        |[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
     re.X | re.I,
 )
 LABEL_LENGTH = 60

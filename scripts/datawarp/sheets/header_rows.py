@@ -85,9 +85,9 @@ def _names_axes(view: View, found: Boundary) -> bool:
     texts = [one_line(view.value(i, c)) for c in filled]
     if not filled or filled[-1] >= found.data[0] or any(view.kinds[i][c] != TEXT for c in filled):
         return False
-    below = [j for n, j in enumerate(found.sample) if i < j == found.sample[0] + n]
-    bare = [j for j in below if all(view.kinds[j][c] == BLANK for c in found.data)]
-    if not below or any(j != below[-1] for j in bare):  # a last one without figures is a remark
+    figures = [j for j in found.sample if j > i and any(view.kinds[j][c] in (NUMBER, DATE) for c in found.data)]
+    below = [j for j in found.sample if figures and i < j <= figures[-1]]
+    if not below or any(all(view.kinds[j][c] == BLANK for c in found.data) for j in below):
         return False
     named = [one_line(view.value(found.row, c)) for c in filled if view.kinds[found.row][c] != BLANK]
     if not all(is_time_word(name) for name in named):

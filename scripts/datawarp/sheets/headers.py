@@ -19,6 +19,11 @@ MOST_TIERS = 6
 _TITLE = re.compile(
     r"(?:table|figure|chart|worksheet|annex|part|section|title|period|source|return\s+to|back\s+to|contents)\b", re.I
 )
+_UNIT_LINE = re.compile(
+    r"[(]?(?:numbers?|per\s?cent(?:ages?)?|percentages?|%|rates?|thousands?|millions?|index\b.*"
+    r"|£\s?(?:thousands?|millions?|billions?|m|bn|000s?)?)[)]?",
+    re.I,
+)
 TITLE_LENGTH = 40
 
 
@@ -131,6 +136,8 @@ def _is_tier(
     if spans or stands:
         return bool(over_data) or len(covered) >= 2
     if len(filled) == 1:
+        if _UNIT_LINE.fullmatch(one_line(view.value(i, filled[0]))) and filled[0] > found.data[0]:
+            return False  # Percentages, above the figures at the right: the unit of the whole table
         return not strict and _fills(view, filled[0], found) >= 2 and filled[0] in found.data
     return len(over_data) >= (2 if strict else 1)
 

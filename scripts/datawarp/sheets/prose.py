@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datawarp.sheets.boundary import is_key_and_value
-from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
@@ -172,6 +172,7 @@ def _names_pages(view: View, candidate: Candidate) -> bool:
 
 
 def _is_year(value: Cell) -> bool:
+    value = number_in(value) if isinstance(value, str) else value
     return isinstance(value, int | float) and value in range(1950, 2101)
 
 
