@@ -53,7 +53,8 @@ def sample_body(grid: Grid, table: TableFinding) -> BodyCells:
     """The body rows of a sample grid that lie in its head or its tail."""
     first, last = table.data_rows
     tail_begins = grid.n_rows - len(grid.tail)
-    tail = [row for n, row in enumerate(grid.tail, tail_begins + 1) if first <= n <= last]
+    after = max(first, len(grid.rows) + 1)
+    tail = [row for n, row in enumerate(grid.tail, tail_begins + 1) if after <= n <= last]
     return body_cells([*grid.rows[first - 1 : last], *tail], table, first)
 
 

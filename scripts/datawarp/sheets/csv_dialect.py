@@ -7,7 +7,8 @@ import csv
 import io
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from datawarp.sheets.encodings import ODD_BYTES, encoding_of
 from datawarp.sheets.notation import Decimal, decimal_of_file
@@ -25,6 +26,9 @@ _TYPED = re.compile(
 class Dialect:
     """How a text file is written: ``odd`` bytes of it are not of its encoding (a Python codec) and read as
     Windows-1252, ``quoting`` says whether quotes mean anything, ``decimal`` how figures are written.
+
+    ``quote`` encloses cells; ``blanks`` says that blanks stand before it, ``escapes`` that a backslash stands
+    before quotes within.
     """
 
     encoding: str
@@ -32,6 +36,27 @@ class Dialect:
     quoting: bool = True
     decimal: Decimal = "."
     odd: int = 0
+    quote: str = '"'
+    blanks: bool = False
+    escapes: bool = False
+
+    @property
+    def usual(self) -> bool:
+        """Whether cells are quoted as RFC 4180 says."""
+        return self.quote == '"' and not self.blanks and not self.escapes
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The records in ``lines`` (line ends kept); raises :class:`csv.Error` for those that cannot be."""
+        if not self.quoting:
+            return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote,
+            skipinitialspace=self.blanks,
+            escapechar="\\" if self.escapes else None,
+            doublequote=not self.escapes,
+        )
 
     def decode(self, data: bytes) -> str:
         """All of a text."""
@@ -111,7 +136,30 @@ def dialect_of(sample: bytes, complete: bool, encoding: tuple[str, int] | None =
         text = text[: text.rindex("\n") + 1]
     declared = re.match(r"sep=(.)\r?\n", text, re.I)
     delimiter = declared[1] if declared else delimiter_of(text)
-    return Dialect(codec, delimiter, quotes_are_sound(text, delimiter), _decimal(text, delimiter), odd)
+    plain = Dialect(codec, delimiter, quotes_are_sound(text, delimiter), _decimal(text, delimiter), odd)
+    return _quoted_otherwise(text, plain)
+
+
+def _quoted_otherwise(text: str, plain: Dialect) -> Dialect:
+    """The way of quoting under which the records of ``text`` are most even: as usual unless another is better."""
+    mark = re.escape(plain.delimiter)
+    others = []
+    if re.search(rf'{mark} +"', text):
+        others.append(replace(plain, quoting=True, blanks=True))
+    if '\\"' in text:
+        others.append(replace(plain, quoting=True, escapes=True))
+    if re.search(rf"(?:^|{mark})'[^'\n]*{mark}[^'\n]*'(?:\r?$|{mark})", text, re.M):
+        others.append(replace(plain, quoting=True, quote="'"))
+    return max([plain, *others], key=lambda d: (_evenness(text, d), d is plain)) if others else plain
+
+
+def _evenness(text: str, dialect: Dialect) -> float:
+    """The share of records that have the commonest number of fields."""
+    try:
+        widths = Counter(len(record) for record in dialect.reader(io.StringIO(text, newline="")) if record)
+    except csv.Error:
+        return 0.0
+    return max(widths.values(), default=0) / max(1, widths.total())
 
 
 def _decimal(text: str, delimiter: str) -> Decimal:

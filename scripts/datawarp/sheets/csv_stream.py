@@ -8,18 +8,17 @@ one by one instead: slower, with the same result and in the same bounded memory.
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
-from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob, read_up_to
 from datawarp.sheets.csv_dialect import SAMPLE, Dialect, dialect_of
-from datawarp.sheets.csv_reader import dialect_notes, reader_words, records
+from datawarp.sheets.csv_reader import dialect_notes, reader_words
+from datawarp.sheets.csv_records import Shape, Uneven, records
 from datawarp.sheets.encodings import encoding_of
 from datawarp.sheets.finding import TableFinding
 from datawarp.sheets.grid import Cell, Grid
@@ -43,6 +42,7 @@ class Survey:
 
     size: int = 0
     lines: int = 0
+    headers: int = 0
     utf8: bool = True
     odd: bytes = b""
     broken_lines: bool = False
@@ -57,6 +57,7 @@ class CsvStream:
 
     blob: Blob
     dialect: Dialect
+    shape: Shape
     plain: bool
     n_rows: int
     size: int = 0
@@ -134,7 +135,8 @@ class CsvStream:
 
         chunk: list[list[Cell]] = []
         begins = first
-        for number, row in enumerate(self.records(), 1):
+        uneven = Uneven()
+        for number, row in enumerate(self.records(uneven), 1):
             if number < first:
                 continue
             if number > last:
@@ -145,6 +147,7 @@ class CsvStream:
                 begins, chunk = number + 1, []
         if chunk:
             yield self._typed_chunk(pa, table, chunk, begins, tallies)
+        table.evidence += [words for words in uneven.notes(self.shape) if words not in table.evidence]
 
     def _typed_chunk(
         self, arrow: type[pa], table: TableFinding, chunk: list[list[Cell]], begins: int, tallies: Tallies
@@ -155,13 +158,13 @@ class CsvStream:
             columns.append(arrow.array([row[i] if i < len(row) else None for row in chunk], arrow.string()))
         return typed_batch(table, columns, begins, tallies)
 
-    def records(self) -> Iterator[list[Cell]]:
-        """All records, one by one."""
+    def records(self, uneven: Uneven | None = None) -> Iterator[list[Cell]]:
+        """All records, one by one; what is uneven about them is written down."""
         with self.blob.opener() as stream:
             text = io.TextIOWrapper(
                 io.BufferedReader(_Window(stream), BLOCK), self.dialect.encoding, self.dialect.errors, newline=""
             )
-            yield from records(self.blob, text, self.dialect)
+            yield from records(self.blob, text, self.dialect, self.shape, uneven)
 
 
 class _Irregular(Exception):
@@ -199,10 +202,15 @@ def open_stream(blob: Blob) -> Grid:
     """A grid with the first and last records of a large text file and the stream of its body."""
     with blob.opener() as stream:
         start = read_up_to(stream, SAMPLE)
-    survey = _survey(blob)
-    dialect = dialect_of(start, False, _encoding(start, survey))
+    dialect, shape = _first_look(start, None)
+    header = start.split(b"\n", shape.header_row)[shape.header_row - 1] if shape.header else b""
+    survey = _survey(blob, header)
+    dialect, shape = _first_look(start, _encoding(start, survey))
     plain = (
         not survey.broken_lines
+        and survey.headers <= 1
+        and dialect.usual
+        and not shape.unnamed_first
         and not any(SAMPLE <= at <= survey.size - TAIL_BYTES for at in survey.blank_lines)
         and dialect.encoding in ("utf-8", "utf-8-sig", "cp1252", "latin-1", "mac_roman", "cp850")
         and not dialect.odd
@@ -212,11 +220,9 @@ def open_stream(blob: Blob) -> Grid:
         n_rows = survey.lines + (not survey.ends_in_newline)
         head, ends = _head(blob, start, dialect)
         tail, lengths = _tail(blob, survey, dialect)
-        stream_of = CsvStream(
-            blob, dialect, True, n_rows, survey.size, _usual_width(blob, start, dialect), ends, lengths
-        )
+        stream_of = CsvStream(blob, dialect, shape, True, n_rows, survey.size, shape.width, ends, lengths)
     else:
-        stream_of = CsvStream(blob, dialect, False, 0)
+        stream_of = CsvStream(blob, dialect, shape, False, 0)
         head, last, n_rows = [], deque[list[Cell]](maxlen=TAIL_ROWS), 0
         for row in stream_of.records():
             n_rows += 1
@@ -240,6 +246,13 @@ def open_stream(blob: Blob) -> Grid:
     )
 
 
+def _first_look(start: bytes, encoding: tuple[str, int] | None) -> tuple[Dialect, Shape]:
+    """What the first bytes of a file say of it; ``encoding`` when the whole was looked at."""
+    dialect = dialect_of(start, False, encoding)
+    end = start.rfind(b"\n") + 1 or len(start)
+    return dialect, Shape.of(start[:end].decode(dialect.encoding, dialect.errors), dialect)
+
+
 def _encoding(start: bytes, survey: Survey) -> tuple[str, int]:
     found = encoding_of(start, False)
     if survey.utf8 or found[0].startswith("utf-16"):
@@ -248,15 +261,22 @@ def _encoding(start: bytes, survey: Survey) -> tuple[str, int]:
     return encoding_of(mark + survey.odd, False)
 
 
-def _survey(blob: Blob) -> Survey:
-    """One pass: how many lines there are, whether each is a record, and whether all bytes are UTF-8."""
+def _survey(blob: Blob, header: bytes) -> Survey:
+    """One pass: how many lines there are, whether each is a record, and whether all bytes are UTF-8.
+
+    ``header`` is a line that may come again (empty: there is none).
+    """
     survey = Survey()
+    before = b""  # the end of the last block, in which the header may begin
     decoder = codecs.getincrementaldecoder("utf-8")()
     others = bytes(b for b in range(256) if b not in b'"\n')
     ends, inside, kept = b"\n", False, [b"", b""]
     with blob.opener() as stream:
         while block := read_up_to(stream, SURVEY_BLOCK):
             survey.lines += block.count(b"\n")
+            if header:
+                survey.headers += block.count(header) + (before + block[: len(header) - 1]).count(header)
+                before = block[1 - len(header) :] if len(header) > 1 else b""
             if survey.utf8 and not (block.isascii() and not decoder.getstate()[0]):
                 try:
                     decoder.decode(block)
@@ -303,15 +323,3 @@ def _tail(blob: Blob, survey: Survey, dialect: Dialect) -> tuple[list[list[Cell]
     encoding = "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding
     text = b"".join(lines).decode(encoding, "replace")
     return list(records(blob, io.StringIO(text, newline=""), dialect)), [len(line) for line in lines]
-
-
-def _usual_width(blob: Blob, start: bytes, dialect: Dialect) -> int:
-    """The number of fields that most records of the sample have."""
-    text = start[: start.rfind(b"\n")].decode(dialect.encoding, "replace")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
-    widths: Counter[int] = Counter()
-    try:
-        widths.update(len(record) for record in reader)
-    except csv.Error as problem:
-        raise SheetError(f"the record cannot be read: {problem}", where=blob.where) from None
-    return widths.most_common(1)[0][0]

@@ -95,6 +95,7 @@ def view_of(grid: Grid) -> View:
         rows = [grid.rows[i] for i in numbers]
     else:
         head, tail = grid.rows[:HEAD], grid.tail[-TAIL:]
+        tail = tail[max(0, len(head) + len(tail) - grid.n_rows) :]  # of a short file the tail begins within the head
         numbers = [*range(len(head)), *range(grid.n_rows - len(tail), grid.n_rows)]
         rows = [*head, *tail]
     kinds = [row_kinds(row).rstrip(BLANK) for row in rows]
