@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from datawarp.sheets.body import Body
@@ -41,6 +42,19 @@ def body_cells(rows: Sequence[Sequence[Cell]], table: TableFinding, first: int) 
     return BodyCells(numbers, columns)
 
 
+def _body_in_view(view: View, table: TableFinding) -> BodyCells:
+    """The body of a table whose sheet is looked at whole: its columns as the view has them, without blank rows."""
+    start, stop = table.data_rows[0] - 1, table.data_rows[1]
+    left, right = table.first_column, table.last_column
+    filled = [not view.blank(i, left, right) for i in range(start, min(stop, len(view.rows)))]
+    every = all(filled)
+    columns: dict[int, Sequence[Cell]] = {}
+    for column in table.columns:
+        cells = view.cells[column.index][start:stop] if column.index < len(view.cells) else (None,) * len(filled)
+        columns[column.index] = cells if every else list(compress(cells, filled))
+    return BodyCells(list(compress(range(start + 1, stop + 1), filled)), columns)
+
+
 def body_of(grid: Grid, table: TableFinding) -> BodyCells:
     """The body of a table in a complete grid, read once."""
     if table.body is None:
@@ -61,6 +75,8 @@ def sample_body(grid: Grid, table: TableFinding) -> BodyCells:
 def count_rows(grid: Grid, view: View, table: TableFinding) -> int:
     """Body rows with any value; of a sample grid, all rows of the range less the blank ones seen."""
     if grid.complete:
+        if len(view.rows) == grid.n_rows and table.body is None:
+            table.body = _body_in_view(view, table)
         return len(body_of(grid, table).numbers)
     first, last = table.data_rows
     left, right = table.first_column, table.last_column

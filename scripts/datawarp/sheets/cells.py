@@ -137,7 +137,16 @@ def kind(value: Cell) -> str:
     return _KINDS[type(value)]
 
 
-def row_kinds(row: Sequence[Cell]) -> str:
-    """The kinds of a row's cells, one letter each."""
-    kinds, text = _KINDS, text_kind
-    return "".join([text(v) if isinstance(v, str) else kinds[type(v)] for v in row])
+def column_kinds(column: Sequence[Cell]) -> str:
+    """The kinds of a column's cells, one letter each; each type and each text is looked at once."""
+    types = set(map(type, column))
+    if str not in types:
+        if len(types) == 1:
+            return _KINDS[types.pop()] * len(column)
+        return "".join(map(_KINDS.__getitem__, map(type, column)))
+    texts: dict[Cell, str] = {v: text_kind(v) for v in set(column) if isinstance(v, str)}
+    if types <= {str, type(None)}:
+        texts[None] = BLANK
+        return "".join(map(texts.__getitem__, column))
+    kinds = _KINDS
+    return "".join([texts[v] if isinstance(v, str) else kinds[type(v)] for v in column])

@@ -73,12 +73,25 @@ class Account:
         return self.sheet_rows == parts
 
 
+def types_of(cells: Sequence[Cell]) -> frozenset[type]:
+    """The Python types of cells, blanks apart."""
+    return frozenset(map(type, cells)) - {type(None)}
+
+
 @dataclass
 class BodyCells:
     """A table's body rows that hold any value: their 1-based sheet rows, and their cells column by column."""
 
     numbers: list[int]
     columns: dict[int, Sequence[Cell]]
+    _types: dict[int, frozenset[type]] = field(default_factory=dict, repr=False, compare=False)
+
+    def types(self, index: int) -> frozenset[type]:
+        """The Python types of a column's cells that hold anything; found once."""
+        found = self._types.get(index)
+        if found is None:
+            found = self._types[index] = types_of(self.columns[index])
+        return found
 
 
 @dataclass

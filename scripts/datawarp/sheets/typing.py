@@ -6,18 +6,19 @@ value at a time, so that a million numbers cost one conversion.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from datawarp.errors import SheetError
 from datawarp.sheets.account import body_of, sample_body
 from datawarp.sheets.cells import is_marker, printed
-from datawarp.sheets.finding import BodyCells, ColumnFinding, ColumnKind, TableFinding
+from datawarp.sheets.finding import BodyCells, ColumnFinding, ColumnKind, TableFinding, types_of
 from datawarp.sheets.grid import Cell, Grid
 from datawarp.sheets.notation import PLAIN, Decimal, Evidence, Notation
-from datawarp.sheets.texts import TextTally, day_in, figure
+from datawarp.sheets.texts import MOST_WORDS, TextTally, day_in, figure, text_class
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,9 @@ _OWN: dict[str, frozenset[type]] = {
     "timestamp": frozenset({date, datetime}),
     "text": frozenset({str}),
 }
+_DIGIT = re.compile(r"[\d\u00b2\u00b3\u00b9\u2070-\u2089]")  # superscripts too
 TRIAL = 2000  # texts that show whether a long column is one of words
+SHORT = 400  # cells that are looked at sooner than made into an array
 
 
 def typed_columns(grid: Grid, table: TableFinding, overrides: Mapping[str, ColumnKind]) -> None:
@@ -42,7 +45,8 @@ def typed_columns(grid: Grid, table: TableFinding, overrides: Mapping[str, Colum
     for column in table.columns:
         notation = column.notation or PLAIN
         cells, wanted = body.columns[column.index], overrides.get(column.column)
-        column.type, column.markers = column_type(cells, wanted, notation, day_first)
+        types = body.types(column.index)
+        column.type, column.markers = column_type(cells, wanted, notation, day_first, types)
         if column.unit is None and (notation.percent or _is_percent(grid, table, column.index)):
             column.unit = "percent"
         if notation.decimal == "?" and column.type == "text":
@@ -56,12 +60,13 @@ def note_notations(grid: Grid, table: TableFinding) -> None:
     body = body_of(grid, table) if grid.complete else sample_body(grid, table)
     for column in table.columns:
         if column.notation is None:
-            column.notation = _notation(body.columns[column.index], grid.decimal)
+            texts = str in body.types(column.index)
+            column.notation = _notation(body.columns[column.index], grid.decimal) if texts else PLAIN
 
 
 def _notation(cells: Sequence[Cell], file: Decimal) -> Notation:
     """How a column's texts write figures, in a file that means ``file`` by and large."""
-    first = next((v for v in cells if isinstance(v, str) and any(c.isdigit() for c in v)), "")
+    first = next((v for v in cells if isinstance(v, str) and _DIGIT.search(v)), "")
     percent = first.rstrip().endswith("%")
     if file == "." and not percent:
         return PLAIN
@@ -75,7 +80,7 @@ def _day_first(table: TableFinding, body: BodyCells) -> bool:
     """Whether some column of a table has dates that can only have their day first."""
     for column in table.columns:
         cells = body.columns[column.index]
-        if any(isinstance(v, str) and v.count("/") == 2 for v in cells[:20]):
+        if str in body.types(column.index) and any(isinstance(v, str) and v.count("/") == 2 for v in cells[:20]):
             counts = TextTally.of([v for v in cells if isinstance(v, str)]).counts
             dates = counts["day_first_date"] + counts["either_date"] + counts["same_date"]
             if counts["day_first_date"] and dates + counts["marker"] == counts.total():
@@ -104,14 +109,23 @@ def _is_percent(grid: Grid, table: TableFinding, index: int) -> bool:
 
 
 def column_type(
-    cells: Sequence[Cell], wanted: ColumnKind | None = None, notation: Notation = PLAIN, day_first: bool = False
+    cells: Sequence[Cell],
+    wanted: ColumnKind | None = None,
+    notation: Notation = PLAIN,
+    day_first: bool = False,
+    types: Set[type] | None = None,
 ) -> tuple[ColumnKind, dict[str, int]]:
     """The type of a column and its markers with their counts; ``wanted`` is a type that someone asks for.
 
-    ``notation`` is how its texts write figures; ``day_first`` says that dates beside it have their day first.
+    ``notation`` is how its texts write figures; ``day_first`` says that dates beside it have their day first;
+    ``types`` are those of its cells where they are known.
     """
-    types = set(map(type, cells)) - {type(None)}
-    if types == {str} and wanted is None and _is_words(cells):
+    types = types_of(cells) if types is None else types
+    if (
+        wanted is None
+        and str in types
+        and (_begins_with_words(cells, notation) or (types == {str} and _is_words(cells)))
+    ):
         return "text", {}
     texts = Counter([v for v in cells if isinstance(v, str)]) if str in types else Counter()
     found = wanted or _natural_type(cells, types, TextTally.of(texts, notation), texts, day_first)
@@ -123,6 +137,15 @@ def column_type(
     if types - {str} - _OWN[found] or wanted:
         kept.update(printed(v) for v in cells if not isinstance(v, str | None) and typed_value(v, found) is None)
     return found, dict(sorted(kept.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _begins_with_words(cells: Sequence[Cell], notation: Notation) -> bool:
+    """Whether a short column begins with so many words and codes that it is text whatever else it holds."""
+    if len(cells) > TRIAL:
+        return False
+    enough = int(MOST_WORDS * len(cells)) + 1
+    trial = (v for v in cells[: 2 * enough] if isinstance(v, str) and v and not v.isspace())
+    return sum(text_class(text, notation.decimal) in ("text", "code") for text in trial) >= enough
 
 
 def _is_words(cells: Sequence[Cell]) -> bool:
@@ -141,7 +164,7 @@ def _is_words(cells: Sequence[Cell]) -> bool:
 
 
 def _natural_type(
-    cells: Sequence[Cell], types: set[type], tally: TextTally, texts: Counter[str], day_first: bool
+    cells: Sequence[Cell], types: Set[type], tally: TextTally, texts: Counter[str], day_first: bool
 ) -> ColumnKind:
     if types <= {int, float}:
         return "integer" if all_whole(cells) else "numeric"
@@ -170,7 +193,7 @@ def _is_whole(value: Cell) -> TypeGuard[int | float]:
 
 def all_whole(cells: Sequence[Cell]) -> bool:
     """Whether all numbers are whole and exact as 64-bit integers; so is a column without any number."""
-    if len(cells) <= TRIAL:
+    if len(cells) <= SHORT:
         numbers: list[Any] = [v for v in cells if v is not None]
         if set(map(type, numbers)) <= {float}:
             return all(map(float.is_integer, numbers)) and max(map(abs, numbers), default=0) <= _LARGEST_EXACT
@@ -179,13 +202,11 @@ def all_whole(cells: Sequence[Cell]) -> bool:
     import pyarrow.compute as pc
 
     try:
-        values = pa.array(cells, pa.float64(), from_pandas=False)
+        whole = pa.array(cells, pa.float64(), from_pandas=False).cast(pa.int64())
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return False
-    if values.null_count == len(values):
-        return True
-    whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
-    return bool(whole) and pc.max(pc.abs(values)).as_py() <= _LARGEST_EXACT
+    ends = pc.min_max(whole).as_py()
+    return all(end is None or abs(end) <= _LARGEST_EXACT for end in (ends["min"], ends["max"]))
 
 
 def typed_value(value: Cell, found: ColumnKind, notation: Notation = PLAIN) -> Any:
@@ -235,12 +256,11 @@ def arrow_type(found: ColumnKind) -> pa.DataType:
     }[found]
 
 
-def arrow_column(cells: Sequence[Cell], column: ColumnFinding) -> tuple[pa.Array, pa.Array | None]:
-    """A column's values, and its markers as printed where it has any."""
+def arrow_column(cells: Sequence[Cell], column: ColumnFinding, types: Set[type]) -> tuple[pa.Array, pa.Array | None]:
+    """The values of a column with cells of ``types``, and its markers as printed where it has any."""
     import pyarrow as pa
 
     found = column.type
-    types = set(map(type, cells)) - {type(None)}
     if types <= _OWN[found] and (plain := _plain_column(cells, found)) is not None:
         return plain, None
     # Texts are converted once per distinct value; other cells one by one, since 1 and True are the same key.
@@ -273,12 +293,17 @@ def _plain_column(cells: Sequence[Cell], found: ColumnKind) -> pa.Array | None:
     import pyarrow.compute as pc
 
     if found == "text":
+        if len(cells) <= SHORT:
+            few: Sequence[Any] = cells
+            return pa.array([v if v and not v.isspace() else None for v in few], pa.string())
         texts = pa.array(cells, pa.string())
         blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
         return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
     if found == "integer":
-        numbers = pa.array(cells, pa.float64())
-        return numbers.cast(pa.int64()) if all_whole(cells) else None
+        try:
+            return pa.array(cells, pa.float64()).cast(pa.int64())
+        except pa.ArrowInvalid:
+            return None
     if found in ("date", "timestamp"):
         if found == "date" and not all(_is_midnight(v) for v in cells):
             return None
@@ -306,7 +331,7 @@ def typed_table(grid: Grid, table: TableFinding) -> pa.Table:
     for column in table.columns:
         if column.column in wide:
             continue
-        values, markers = arrow_column(body.columns[column.index], column)
+        values, markers = arrow_column(body.columns[column.index], column, body.types(column.index))
         names.append(column.name)
         arrays.append(values)
         if markers is not None:
@@ -329,7 +354,7 @@ def _long(
     by_row = pa.array((np.arange(n * k) % k) * n + np.arange(n * k) // k)
     values, markers = [], []
     for column in periods:
-        found, marked = arrow_column(body.columns[column.index], column)
+        found, marked = arrow_column(body.columns[column.index], column, body.types(column.index))
         values.append(found)
         markers.append(marked if marked is not None else pa.nulls(n, pa.string()))
     which = pa.array(np.tile(np.arange(k, dtype="int32"), n))

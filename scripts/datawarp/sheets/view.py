@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import zip_longest
 
-from datawarp.sheets.cells import BLANK, row_kinds
+from datawarp.sheets.cells import BLANK, column_kinds
 from datawarp.sheets.grid import Cell, Grid, Merge
 
 WHOLE = 1500  # sheets up to this many rows are looked at whole
@@ -26,14 +26,17 @@ class View:
     """Rows of a grid with the kinds of their cells.
 
     ``numbers[i]`` is the 0-based sheet row of ``rows[i]``; ``kinds[i]`` has one letter per cell, all of
-    the same ``width``. ``covered`` maps a blank cell (0-based sheet row and column) inside a merged range
-    to the range. Rows of the same kinds share one string, so that what follows from kinds alone is found once.
-    ``figures`` keeps what the search for a boundary has found of a row, since it looks at each many times.
+    the same ``width``; ``down[c]`` has the kinds of column ``c`` and ``cells[c]`` its cells, top down. ``covered``
+    maps a blank cell (0-based sheet row and column) inside a merged range to the range. Rows of the same kinds
+    share one string, so that what follows from kinds alone is found once. ``figures`` keeps what the search for a
+    boundary has found of a row, since it looks at each many times.
     """
 
     numbers: list[int]
     rows: list[Sequence[Cell]]
     kinds: list[str]
+    down: list[str]
+    cells: list[tuple[Cell, ...]]
     width: int
     n_rows: int
     covered: dict[tuple[int, int], Merge] = field(default_factory=dict)
@@ -41,11 +44,6 @@ class View:
     complete: bool = True
     figures: dict[tuple[int, int, int], list[int]] = field(default_factory=dict, repr=False)
     _filled: dict[tuple[str, int, int | None], list[int]] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def down(self) -> list[str]:
-        """The kinds of every column, top down: one letter per view row."""
-        return ["".join(column) for column in zip(*self.kinds, strict=True)]
 
     def value(self, i: int, column: int) -> Cell:
         """The cell in view row ``i``, None beyond the row's end."""
@@ -98,10 +96,13 @@ def view_of(grid: Grid) -> View:
         tail = tail[max(0, len(head) + len(tail) - grid.n_rows) :]  # of a short file the tail begins within the head
         numbers = [*range(len(head)), *range(grid.n_rows - len(tail), grid.n_rows)]
         rows = [*head, *tail]
-    kinds = [row_kinds(row).rstrip(BLANK) for row in rows]
-    width = max(map(len, kinds), default=0)
+    cells = list(zip_longest(*rows))
+    down = list(map(column_kinds, cells))
+    while down and not down[-1].strip(BLANK):
+        down.pop()
+    width = len(down)
     shared: dict[str, str] = {}
-    kinds = [shared.setdefault(k, k) for k in (k.ljust(width, BLANK) for k in kinds)]
+    kinds = [shared.setdefault(k, k) for k in map("".join, zip(*down, strict=True))] or [""] * len(rows)
     covered = {}
     seen = set(numbers)
     for merge in grid.merges:
@@ -112,4 +113,4 @@ def view_of(grid: Grid) -> View:
             if r in seen:
                 for c in range(merge.left, right + 1):
                     covered[r, c] = merge
-    return View(numbers, rows, kinds, width, grid.n_rows, covered, list(grid.merges), grid.complete)
+    return View(numbers, rows, kinds, down, cells, width, grid.n_rows, covered, list(grid.merges), grid.complete)
