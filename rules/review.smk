@@ -2,6 +2,13 @@
 # manifests/review/<unit>.yaml: approve accepts every open question as the file proposes, reject turns them down.
 # Options: who (default: the user), reason (kept as a note).
 
+# A decision that was killed half-way is brought into the manifests; what it has to load again is pending then.
+if any((PATHS.private / "approvals").glob("*.json")):
+    from datawarp.lifecycle.approve import finish_interrupted
+
+    finish_interrupted(PATHS)
+
+
 # Only those that were typed, as for refreshes. One loop each: a script's path is looked up when its job runs.
 for typed, unit in asked_for("approve").items():
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,11 @@ from made_releases import draft_real, unit
 from model_server import ModelServer
 
 from datawarp.enrich.enrich import enrich
+from datawarp.enrich.review import read_review, write_review
 from datawarp.errors import EnrichError, LifecycleError
-from datawarp.lifecycle.approve import approve, reject
+from datawarp.lifecycle.approve import approve, close_merged, finish_interrupted, reject
 from datawarp.manifest.document import read_manifest
+from datawarp.operations.pending import pending_units
 from datawarp.publish.export import export
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
@@ -24,6 +30,7 @@ from datawarp.warehouse.canonical import canonical_manifests
 from datawarp.warehouse.load import load
 
 HEADER = "Provider code,Provider name,Patients waiting,Patients treated"
+PROJECT = Path(__file__).parents[2]
 OLD, SPLIT = "waits_trust_waiting", "waits_waiting_lists_all_trusts"
 
 
@@ -111,10 +118,12 @@ def test_a_decision_outlives_later_runs_and_teaches_the_next_period(
 ) -> None:
     paths = installation()
     approve(find("waits_feb25"), paths, Settings(), find, who="statistician")
-    decided = paths.review("waits_feb25").read_bytes()
+    decided = paths.decisions("waits").read_bytes()
+    items = yaml.safe_load(paths.review("waits_feb25").read_text())["items"]
     again = enrich(find("waits_feb25"), paths, Settings())
     assert [(s.code, s.enrichment.method) for s in again.enabled if s.enrichment] == [(OLD, "person")]
-    assert paths.review("waits_feb25").read_bytes() == decided
+    assert paths.decisions("waits").read_bytes() == decided
+    assert yaml.safe_load(paths.review("waits_feb25").read_text())["items"] == items
     (tmp_path / "apr25").mkdir()
     (tmp_path / "apr25" / "Waiting lists of all trusts.csv").write_text(csv(20, 50))
     draft_real(tmp_path / "apr25", "waits", "apr25", paths)
@@ -215,3 +224,152 @@ def test_what_is_only_in_the_database_goes_on(installation: Callable[..., Paths]
     )
     how = made.enabled[0].enrichment
     assert (made.enabled[0].code, how.method if how else None) == (OLD, "reference")
+
+
+def state(paths: Paths, database_url: str) -> dict[str, Any]:
+    """What an installation holds of ``waits``: codes by release, rows, and which source each file is of."""
+    rows = {}
+    for (table,) in query(database_url, "SELECT table_name FROM datawarp.tbl_data_sources ORDER BY 1"):
+        rows[table] = query(
+            database_url,
+            f"SELECT provider_code, patients_waiting, _period, _source_row FROM staging.{table} ORDER BY 3, 1",
+        )
+    return {"codes": sources(paths), "rows": rows}
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject", "rename"])
+def test_a_fresh_clone_with_an_empty_database_honours_what_was_decided(
+    verdict: str,
+    installation: Callable[..., Paths],
+    tmp_path: Path,
+    database_url: str,
+    other_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paths = installation()
+    if verdict == "reject":
+        reject(find("waits_feb25"), paths, Settings(), find, who="statistician")
+    else:
+        if verdict == "rename":
+            review = paths.review("waits_feb25")
+            review.write_text(review.read_text().replace(f"proposal: {OLD}", "proposal: waits_all_trusts"))
+        approve(find("waits_feb25"), paths, Settings(), find, who="statistician")
+    built = state(paths, database_url)
+
+    clone = Paths(tmp_path / "clone")
+    committed = subprocess.run(
+        ["git", "-c", f"core.excludesFile={PROJECT / '.gitignore'}", "ls-files", "-co", "--exclude-standard"],
+        cwd=initialised(paths.root),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert "manifests/decisions/waits.yaml" in committed
+    assert not any(name.startswith(("manifests/active", "manifests/review", ".datawarp")) for name in committed)
+    for name in committed:
+        (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.root / name, clone.root / name)
+    monkeypatch.setenv("DATABASE_URL", other_database_url)
+    for period in ("jan25", "feb25", "mar25"):
+        draft_real(tmp_path / period, "waits", period, clone)
+        enrich(find(f"waits_{period}"), clone, Settings())
+        load(find(f"waits_{period}"), clone, Settings())
+    assert state(clone, other_database_url) == built
+    assert not any(r.items for p in built["codes"] if (r := read_review(clone.review(f"waits_{p}"))) if r.open())
+
+
+def initialised(folder: Path) -> Path:
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    return folder
+
+
+def test_two_tables_of_a_release_never_become_one_by_two_approvals(
+    installation: Callable[..., Paths],
+) -> None:
+    paths = installation()
+    review = read_review(paths.review("waits_feb25"))
+    assert review is not None
+    second = review.items[0].model_copy(deep=True, update={"source": "waits_other"})
+    assert second.table is not None
+    second.table.nth = 2
+    write_review(paths.review("waits_feb25"), review.model_copy(update={"items": [*review.items, second]}))
+    with pytest.raises(LifecycleError, match="two tables of the release would become part of"):
+        approve(find("waits_feb25"), paths, Settings(), find)
+    assert not paths.decisions("waits").exists()
+
+
+@pytest.mark.parametrize("code", ["other_table", "waits_; DROP TABLE x", "waits_" + "x" * 60])
+def test_a_proposal_that_is_no_code_of_the_publication_is_refused(
+    code: str, installation: Callable[..., Paths]
+) -> None:
+    paths = installation()
+    review = read_review(paths.review("waits_feb25"))
+    assert review is not None
+    review.items[0].proposal = code
+    write_review(paths.review("waits_feb25"), review)
+    with pytest.raises(LifecycleError, match="cannot be the code of a source"):
+        approve(find("waits_feb25"), paths, Settings(), find)
+    assert sources(paths)["feb25"] == [SPLIT] and not paths.decisions("waits").exists()
+
+
+def killed(paths: Paths, deadly: int) -> bool:
+    """Whether the approval of February died at its ``deadly``-th file."""
+    program = Path(__file__).with_name("approve_and_die.py")
+    ended = subprocess.run([sys.executable, str(program), str(paths.root), "waits_feb25", str(deadly)], check=False)
+    assert ended.returncode in (0, -signal.SIGKILL)
+    return ended.returncode != 0
+
+
+def test_an_approval_killed_again_and_again_loses_nothing_and_ends(
+    installation: Callable[..., Paths], database_url: str
+) -> None:
+    paths = installation()
+    before = state(paths, database_url)["rows"]
+    deaths = 0
+    while killed(paths, deaths + 1):
+        deaths += 1
+    assert deaths > 8
+    after = state(paths, database_url)
+    assert after["codes"] == {"jan25": [OLD], "feb25": [OLD], "mar25": [OLD]}
+    every = sorted(row for rows in before.values() for row in rows)
+    assert sorted(after["rows"][f"tbl_{OLD}"]) == every and len(after["rows"]) == 1
+    assert query(database_url, "SELECT DISTINCT source_code FROM datawarp.tbl_load_history") == [(OLD,)]
+    assert not list((paths.private / "approvals").glob("*.json"))
+    assert len(list(paths.parquet_source(OLD).rglob("*.parquet"))) == 3 and not paths.parquet_source(SPLIT).exists()
+    decided = yaml.safe_load(paths.decisions("waits").read_text())["units"]["waits_feb25"]
+    assert [(i["state"], i["proposal"]) for i in decided] == [("approved", OLD)]
+
+
+def test_the_next_run_finishes_an_approval_that_was_killed(
+    installation: Callable[..., Paths], database_url: str
+) -> None:
+    paths = installation()
+    assert killed(paths, 1)  # the decision is in the journal, and nowhere else
+    assert sources(paths)["feb25"] == [SPLIT]
+    assert finish_interrupted(paths) == ["waits_feb25"]
+    close_merged(paths, Settings())
+    assert list((paths.private / "approvals").glob("*.json"))  # February and March are still to be loaded
+    assert sources(paths) == {"jan25": [OLD], "feb25": [OLD], "mar25": [OLD]}
+    due = pending_units([find(f"waits_{p}") for p in ("jan25", "feb25", "mar25")], paths)
+    assert {"waits_feb25", "waits_mar25"} <= set(due)
+    for name in ("waits_feb25", "waits_mar25"):
+        load(find(name), paths, Settings())
+        export(find(name), paths, Settings())
+    close_merged(paths, Settings())
+    assert not list((paths.private / "approvals").glob("*.json"))
+    assert query(database_url, "SELECT source_code FROM datawarp.tbl_canonical_sources") == [(OLD,)]
+    assert query(database_url, f"SELECT count(*) FROM staging.tbl_{OLD}") == [(63,)]
+
+
+def test_a_merge_is_taken_back_by_changing_the_decision(installation: Callable[..., Paths], database_url: str) -> None:
+    paths = installation()
+    apart = state(paths, database_url)
+    approve(find("waits_feb25"), paths, Settings(), find, who="statistician")
+    path = paths.decisions("waits")
+    path.write_text(path.read_text().replace("state: approved", "state: rejected"))
+    paths.reference_manifests.joinpath("waits_feb25.enriched.yaml").unlink()
+    for name in ("waits_feb25", "waits_mar25"):
+        enrich(find(name), paths, Settings())
+        load(find(name), paths, Settings())
+        export(find(name), paths, Settings())
+    assert state(paths, database_url) == apart

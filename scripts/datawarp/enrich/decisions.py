@@ -24,20 +24,17 @@ def table_key(table: TableFeatures) -> TableKey:
 class Decisions:
     """What was decided: of tables, and of words.
 
-    ``matches`` maps tables to a source's code, or to ``None`` for one of its own; ``meanings`` maps source, column
-    and field to values.
+    ``matches`` maps tables to a source's code, which is one of their own where they are kept apart; ``refused`` are
+    tables and sources that are not the same; ``meanings`` maps source, column and field to values.
     """
 
-    matches: dict[TableKey, str | None] = field(default_factory=dict)
+    matches: dict[TableKey, str] = field(default_factory=dict)
+    refused: set[tuple[TableKey, str]] = field(default_factory=set)
     meanings: dict[tuple[str, str | None, str], Any] = field(default_factory=dict)
 
     def code(self, key: TableKey) -> str | None:
         """The source that a person gave the table to."""
         return self.matches.get(key)
-
-    def keeps_apart(self, key: TableKey) -> bool:
-        """Whether a person said that the table is a source of its own."""
-        return key in self.matches and self.matches[key] is None
 
     def apply(self, source: Source) -> None:
         """Write a person's words into ``source``."""

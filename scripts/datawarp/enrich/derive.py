@@ -60,7 +60,11 @@ def derive(
     unsettled: dict[int, Match] = {}
     seen: list[Reference] = []
     news: list[str] = []
+    told = False
     for stage in stages:
+        if told and len(settled) == len(found):
+            break
+        told = told or stage.previous
         if not stage.tables:
             continue
         seen.append(stage)
@@ -70,27 +74,26 @@ def derive(
         outcome = assign(left, [r for r in stage.tables if r.source not in used], found, stage.tables)
         for match in outcome.matches:
             position = match.table.position
+            match.origin = stage.origins[match.reference.source] if match.reference else ""
+            if match.reference and (table_key(match.table), match.reference.source) in decisions.refused:
+                match.verdict = "new"
+                match.reasons.insert(0, f"a person decided that it is not {match.reference.source}")
             if match.verdict == "same" and match.reference:
                 code = match.reference.source
                 settled[position] = _Found(code, match, stage.sources[code], stage.origins[code])
                 unsettled.pop(position, None)
             elif position not in unsettled or (match.verdict == "doubt" and unsettled[position].verdict == "new"):
                 unsettled[position] = match
-        news = news or _news(outcome.news, stage)
-        if len(settled) == len(found):
-            break
+        if stage.previous:
+            news = _news(outcome.news, stage)
     for table in found:  # a person named a source that no release has
         if table.position in codes and table.position not in settled:
             settled[table.position] = _Found(codes[table.position], _by_person(table), by_person=True)
-    for match in unsettled.values():
-        if match.verdict == "doubt" and decisions.keeps_apart(table_key(match.table)):
-            match.verdict = "new"
-            match.reasons.insert(0, "a person decided that it is a source of its own")
     left = [t for t in found if t.position not in settled]
     known = {code for stage in seen for code in stage.sources}
     disabled = {s.code for s in draft.sources if not s.enabled}
     others = neighbours() if left else Neighbours()
-    taken = {*others.taken, *known, *disabled}
+    taken = {*others.taken, *known, *disabled, *(f.code for f in settled.values())}
     names = name_sources(draft.manifest.publication, publication_name, left, taken, others.publications)
     for table, code in zip(left, names, strict=True):
         match = unsettled.get(table.position) or Match(
@@ -169,6 +172,13 @@ def _how(what: _Found) -> Enrichment:
     if match.verdict == "doubt" and match.reference:
         reasons.insert(0, f"perhaps continues {match.reference.source}; kept apart until a person says so")
     return Enrichment(method="rules", layers=["rules"], needs_review=match.verdict == "doubt", reasons=reasons)
+
+
+def take_meaning(source: Source, known: Source) -> None:
+    """Give ``source`` the name and the words of the source that it continues."""
+    source.name, source.description = known.name, known.description
+    for entry in source.files:
+        _take_columns(entry, known)
 
 
 def _take_columns(entry: FileEntry, known: Source) -> None:

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from datawarp.enrich.calls import Discussion, write_calls
-from datawarp.enrich.decisions import Decisions
+from datawarp.enrich.decided import Decided, read_decided
 from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
 from datawarp.enrich.neighbours import Neighbours, neighbours
 from datawarp.enrich.order import RunPlan, current, read_plan, release_periods, wait_for_earlier
-from datawarp.enrich.reference import Reference, gather, pinned_reference
+from datawarp.enrich.reference import Reference, gather, reference_of
 from datawarp.enrich.review import Review, match_items, read_review, renewed, write_review
 from datawarp.errors import EnrichError
 from datawarp.manifest.document import read_manifest, write_manifest
 from datawarp.manifest.models import Manifest
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
+from datawarp.registry.periods import parse_period
 from datawarp.registry.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def enrich(unit: Unit, paths: Paths, settings: Settings, warehouse: Warehouse | 
     wait_for_earlier(unit, history.earlier, paths, plan, settings.enrichment.patience)
     draft = read_manifest(paths.pending_manifest(unit.name))
     derived, discussion = history.derived(unit, draft, history.stages())
-    review = _review(unit, paths, derived, discussion)
+    review = _review(unit, paths, history.decided, derived, discussion)
     write_calls(paths, unit.name, discussion.calls)
     write_review(paths.review(unit.name), review)
     waiting = review.open("match")
@@ -61,7 +62,7 @@ def _layers(paths: Paths, settings: Settings, plan: RunPlan | None) -> Layers | 
     return Layers(settings.enrichment, paths.private / "enrichment", plan.run if plan else "none")
 
 
-def _review(unit: Unit, paths: Paths, derived: Derived, discussion: Discussion) -> Review:
+def _review(unit: Unit, paths: Paths, decided: Decided, derived: Derived, discussion: Discussion) -> Review:
     fresh = Review(
         unit=unit.name,
         publication=unit.publication,
@@ -69,7 +70,7 @@ def _review(unit: Unit, paths: Paths, derived: Derived, discussion: Discussion) 
         news=derived.news,
         items=[*match_items(derived.doubts), *discussion.items],
     )
-    return renewed(read_review(paths.review(unit.name)), fresh)
+    return renewed(read_review(paths.review(unit.name)), fresh, decided.units.get(unit.name, ()))
 
 
 class _History:
@@ -92,6 +93,8 @@ class _History:
         self._made: dict[str, Manifest | None] = {}
         self._registry = settings.registry(paths.root)
         self._beside: Neighbours | None = None
+        self._reference: list[Manifest] | None = None
+        self.decided = read_decided(paths, unit.publication)
 
     def stages(self) -> Iterator[Reference]:
         """What the unit is matched to, stage by stage."""
@@ -100,7 +103,7 @@ class _History:
     def _stages(self, place: int) -> Iterator[Reference]:
         """The stages for the unit that comes after the first ``place`` earlier ones."""
         seen = False
-        pinned = pinned_reference(self._unit, self._paths)
+        pinned, later = self._reference_for(place)
         if pinned:
             seen = True
             yield gather([pinned])
@@ -108,8 +111,11 @@ class _History:
         nearest = next(before, None)
         if nearest is not None:
             seen = True
-            yield gather([nearest])
+            yield gather([nearest], previous=True)
             yield gather(before)
+        if later:
+            seen = True
+            yield gather([later])
         following = [*self.earlier[place + 1 :], *self._later]
         after = [read_manifest(self._paths.enriched_manifest(n)) for n in following if self._was_there(n)]
         if after:
@@ -117,14 +123,30 @@ class _History:
         elif self._warehouse is not None and not seen:
             yield gather(self._warehouse(self._unit.publication))
 
+    def _reference_for(self, place: int) -> tuple[Manifest | None, Manifest | None]:
+        """The reference where it comes first, or else where it comes behind the earlier releases; never one's own.
+
+        What a person pinned comes first; what was promoted is no evidence for what was before it while there is other.
+        """
+        if self._reference is None:
+            found = reference_of(self._unit, self._paths)
+            self._reference = [found] if found else []
+        unit = self.earlier[place] if place < len(self.earlier) else self._unit.name
+        if not self._reference or self._reference[0].manifest.name == unit:
+            return None, None
+        reference = self._reference[0]
+        first = self._unit.settings.reference_manifest or (
+            parse_period(reference.manifest.period).order <= parse_period(split_unit_name(unit)[1]).order
+        )
+        return (reference, None) if first else (None, reference)
+
     def derived(self, unit: Unit, draft: Manifest, stages: Iterable[Reference]) -> tuple[Derived, Discussion]:
         """``draft`` enriched, with what the models say of its new sources and what persons decided about it.
 
         Answers are kept by what was asked, so that a later release of the same run, which has to know
         what this one will be, hears the same.
         """
-        review = read_review(self._paths.review(unit.name))
-        decisions = review.decisions() if review else Decisions()
+        decisions = self.decided.about(unit.name)
         derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions, self._neighbours)
         if self._layers is None:
             return derived, Discussion()
@@ -162,7 +184,9 @@ class _History:
             return None
         unit = self._unit.model_copy(update={"period": split_unit_name(name)[1]})
         derived, discussion = self.derived(unit, read_manifest(pending), self._stages(place))
-        if unit.settings.review == "hold" and _review(unit, self._paths, derived, discussion).open("match"):
+        if unit.settings.review == "hold" and _review(unit, self._paths, self.decided, derived, discussion).open(
+            "match"
+        ):
             return None
         return derived.manifest
 

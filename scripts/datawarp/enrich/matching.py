@@ -74,6 +74,7 @@ class Match:
     reference: TableFeatures | None = None
     score: Score | None = None
     reasons: list[str] = field(default_factory=list)
+    origin: str = ""  # the release that the reference is of
 
 
 @dataclass

@@ -23,11 +23,12 @@ from datawarp.registry.paths import Paths
 class Reference:
     """The canonical sources of a publication as the nearest releases show them, and where each is from.
 
-    ``nearest`` names the release whose tables are expected to go on; what older ones had is kept for
-    tables that come back.
+    ``nearest`` names the release whose tables are expected to go on, ``previous`` is whether it is the one before,
+    so that what has vanished since is news; what older ones had is kept for tables that come back.
     """
 
     nearest: str | None = None
+    previous: bool = False
     tables: list[TableFeatures] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -43,24 +44,22 @@ class Reference:
                 self.origins[source.code] = manifest.manifest.name
 
 
-def gather(manifests: Iterable[Manifest]) -> Reference:
+def gather(manifests: Iterable[Manifest], previous: bool = False) -> Reference:
     """The reference that ``manifests``, nearest first, make up together."""
-    reference = Reference()
+    reference = Reference(previous=previous)
     for manifest in manifests:
         reference.add(manifest)
     return reference
 
 
-def pinned_reference(unit: Unit, paths: Paths) -> Manifest | None:
-    """The manifest that the registry pins, or the one promoted for the publication; never the unit's own.
+def reference_of(unit: Unit, paths: Paths) -> Manifest | None:
+    """The manifest that the registry pins, or the one promoted for the publication.
 
     Raises :class:`EnrichError` when the registry names a manifest that is not there.
     """
     pinned = unit.settings.reference_manifest
     if pinned is None:
-        return next(
-            (m for p in promoted(unit.publication, paths) if (m := read_manifest(p)).manifest.name != unit.name), None
-        )
+        return next((read_manifest(path) for path in promoted(unit.publication, paths)), None)
     path = paths.root / pinned
     if not path.exists():
         raise EnrichError(
@@ -68,8 +67,7 @@ def pinned_reference(unit: Unit, paths: Paths) -> Manifest | None:
             where=f"publication {unit.publication} in the registry",
             hint="give a path relative to the run's folder, or take the line reference_manifest out",
         )
-    manifest = read_manifest(path)
-    return manifest if manifest.manifest.name != unit.name else None
+    return read_manifest(path)
 
 
 def promoted(publication: str, paths: Paths) -> list[Path]:

@@ -1,8 +1,8 @@
-"""Review: ``manifests/review/<unit>.yaml`` says what is in doubt, and keeps what a person decided.
+"""Review: ``manifests/review/<unit>.yaml`` says what is in doubt, and what a person decided.
 
 The file is made to be edited: each item has its question, what will happen on approval (``proposal``), the
-evidence, and a ``state``. A person may change ``proposal`` before ``snakemake approve_<unit>``. Decided items
-stay in the file and are obeyed by every later run; open ones are written anew.
+evidence, and a ``state``. A person may change ``proposal`` before ``snakemake approve_<unit>``. What is decided is
+kept for good in :mod:`datawarp.enrich.decided` and obeyed by every later run; open items are written anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from datawarp.enrich.decisions import COLUMN_FIELDS, SOURCE_FIELDS, Decisions, TableKey, table_key
+from datawarp.enrich.decisions import COLUMN_FIELDS, SOURCE_FIELDS, TableKey, table_key
+from datawarp.enrich.features import TableFeatures
 from datawarp.enrich.matching import Match
 from datawarp.errors import EnrichError
 from datawarp.files import write_bytes
@@ -44,6 +45,14 @@ class TablePlace(ReviewModel):
         return (self.file, self.sheet, self.nth)
 
 
+class Continued(ReviewModel):
+    """A table of an earlier release that the one in question perhaps continues."""
+
+    unit: str
+    source: str
+    table: TablePlace
+
+
 class ReviewItem(ReviewModel):
     """One question.
 
@@ -56,6 +65,7 @@ class ReviewItem(ReviewModel):
     question: str
     source: str = Field(description="The source as it is loaded now.")
     table: TablePlace | None = None
+    continues: Continued | None = Field(default=None, description="The table that a match is about.")
     file_id: str | None = None
     column: str | None = None
     field: str | None = None
@@ -86,18 +96,6 @@ class Review(ReviewModel):
         """The items that nobody has decided."""
         return [i for i in self.items if i.state == "open" and kind in (None, i.kind)]
 
-    def decisions(self) -> Decisions:
-        """What persons have decided."""
-        decisions = Decisions()
-        for item in self.items:
-            if item.state == "open":
-                continue
-            if item.kind == "match" and item.table:
-                decisions.matches[item.table.key] = item.proposal if item.state == "approved" else None
-            elif item.kind == "meaning" and item.state == "approved" and item.field:
-                decisions.meanings[item.source, item.column, item.field] = item.proposal
-        return decisions
-
 
 def read_review(path: Path) -> Review | None:
     """The review in ``path``, ``None`` when there is none; raises :class:`EnrichError` naming what is wrong."""
@@ -112,13 +110,18 @@ def read_review(path: Path) -> Review | None:
     except ValidationError as problem:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:10]]
         raise EnrichError("not a review: " + "; ".join(lines), where=str(path), hint="correct the file") from None
-    for item in review.items:
+    check_fields(review.items, str(path))
+    return review
+
+
+def check_fields(items: Iterable[ReviewItem], where: str) -> None:
+    """Raise :class:`EnrichError` for an item about a field that nobody can describe."""
+    for item in items:
         names = SOURCE_FIELDS if item.column is None else COLUMN_FIELDS
         if item.kind == "meaning" and item.field not in names:
             raise EnrichError(
-                f"{item.field!r} is no field that can be described", where=str(path), hint=f"one of {', '.join(names)}"
+                f"{item.field!r} is no field that can be described", where=where, hint=f"one of {', '.join(names)}"
             )
-    return review
 
 
 def write_review(path: Path, review: Review) -> None:
@@ -131,9 +134,10 @@ def write_review(path: Path, review: Review) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def renewed(old: Review | None, new: Review) -> Review:
-    """``new`` with the decided items of ``old``, which are asked no more."""
-    decided = [i for i in old.items if i.state != "open"] if old else []
+def renewed(old: Review | None, new: Review, decided: Iterable[ReviewItem] = ()) -> Review:
+    """``new`` with the ``decided`` items, and those that a person marked in ``old``, which are asked no more."""
+    marked = [i for i in old.items if i.state != "open" and i.decided_by is None] if old else []
+    decided = list({i.subject: i for i in (*decided, *marked)}.values())
     subjects = {i.subject for i in decided}
     return new.model_copy(update={"items": [*decided, *(i for i in new.items if i.subject not in subjects)]})
 
@@ -144,13 +148,13 @@ def match_items(doubts: Iterable[tuple[str, Match]]) -> list[ReviewItem]:
     for code, match in doubts:
         if match.reference is None:
             continue
-        file, sheet, nth = table_key(match.table)
         items.append(
             ReviewItem(
                 kind="match",
                 question=f"Is {match.table.where} the same table as {match.reference.source}?",
                 source=code,
-                table=TablePlace(file=file, sheet=sheet, nth=nth),
+                table=_place(match.table),
+                continues=Continued(unit=match.origin, source=match.reference.source, table=_place(match.reference)),
                 file_id=match.table.entry.id,
                 proposal=match.reference.source,
                 alternatives={"keep apart": code},
@@ -159,3 +163,8 @@ def match_items(doubts: Iterable[tuple[str, Match]]) -> list[ReviewItem]:
             )
         )
     return items
+
+
+def _place(table: TableFeatures) -> TablePlace:
+    file, sheet, nth = table_key(table)
+    return TablePlace(file=file, sheet=sheet, nth=nth)

@@ -1,32 +1,36 @@
-"""Carry out what a person decided in a unit's review: merge tables, take over words, promote a reference."""
+"""Carry out what a person decided in a unit's review: merge tables, take over words, promote a reference.
+
+A decision is first written into a journal, with all that follows from it. Every step after that can be done again:
+whoever finds a journal whose command was killed (:func:`finish_interrupted`) brings manifests and decisions to where
+they belong; what is to be loaded again is then pending, and :func:`close_merged` removes the emptied sources.
+"""
 
 from __future__ import annotations
 
 import getpass
-import logging
-import shutil
-from collections.abc import Callable
-from contextlib import closing
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from datawarp.enrich.decided import keep_decisions
+from datawarp.enrich.decisions import Decisions
+from datawarp.enrich.derive import take_meaning
 from datawarp.enrich.enrich import enrich
-from datawarp.enrich.naming import table_name
+from datawarp.enrich.naming import LONGEST_CODE, stem, table_name
 from datawarp.enrich.reference import promoted
 from datawarp.enrich.review import Review, ReviewItem, State, read_review, write_review
 from datawarp.errors import EnrichError, LifecycleError
+from datawarp.files import read_json, write_json
+from datawarp.lifecycle.merged import close_sources
 from datawarp.manifest.document import read_manifest, write_manifest
-from datawarp.manifest.models import Manifest
+from datawarp.manifest.models import Enrichment, Manifest, Source
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 
-if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class is named so there
-
-logger = logging.getLogger("datawarp")
+_CODE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass
@@ -49,6 +53,25 @@ class Outcome:
         return told
 
 
+@dataclass
+class _Journal:
+    """A decision that is being carried out: the review as decided, and all units whose manifests it changes."""
+
+    review: Review
+    merges: dict[str, str]
+    units: list[str]
+    applied: bool = False  # whether manifests and decisions have it; what a person writes there later counts
+
+    @classmethod
+    def read(cls, path: Path) -> _Journal:
+        record = read_json(path)
+        return cls(Review.model_validate(record["review"]), dict(record["merges"]), record["units"], record["applied"])
+
+    def write(self, path: Path) -> None:
+        review = self.review.model_dump(mode="json", exclude_none=True)
+        write_json(path, {"review": review, "merges": self.merges, "units": self.units, "applied": self.applied})
+
+
 def approve(
     unit: Unit,
     paths: Paths,
@@ -61,24 +84,14 @@ def approve(
 
     Tables whose match is accepted move, with rows, history and Parquet, into the source they continue, in this
     unit and in the later ones that have continued them. The unit becomes its publication's reference when it has
-    none. ``find_unit`` gives the other units by name. Raises :class:`LifecycleError`, before anything is changed,
-    when a release would bring two tables to one source.
+    none. An approval that was interrupted is finished. ``find_unit`` gives the other units by name. Raises
+    :class:`LifecycleError`, before anything is changed, when a release would bring two tables to one source, or when
+    a proposal is no code that a source can have.
     """
+    outcome = _finish_own(unit, paths, settings, find_unit)
     review = read_review(paths.review(unit.name))
-    outcome = Outcome(unit.name)
-    if review is not None and review.open():
-        merges = {i.source: str(i.proposal) for i in review.open("match") if i.proposal != i.source}
-        affected = _affected(unit, merges, paths)
-        _refuse_collisions(unit, affected, merges, paths)
-        outcome.decided = len(review.open())
-        _decide(review, "approved", who, note, paths)
-        enrich(unit, paths, settings)
-        for name in affected:
-            _rename(paths.enriched_manifest(name), merges)
-        outcome.merged = merges
-        outcome.redone = _redo([unit.name, *affected], paths, settings, find_unit)
-        if outcome.redone:
-            _close_sources(merges, paths, settings)
+    if review is not None and _undecided(review):
+        _carry_out(unit, review, "approved", outcome, paths, settings, find_unit, who, note)
     elif not paths.enriched_manifest(unit.name).exists():
         raise EnrichError(
             "there is nothing to approve yet", where=unit.name, hint=f"run `snakemake {unit.publication}` first"
@@ -96,39 +109,153 @@ def reject(
     note: str | None = None,
 ) -> Outcome:
     """Turn down every open question of ``unit``: tables in doubt stay sources of their own, words stay as they are."""
+    outcome = _finish_own(unit, paths, settings, find_unit)
     review = read_review(paths.review(unit.name))
-    if review is None or not review.open():
+    if review is not None and _undecided(review):
+        _carry_out(unit, review, "rejected", outcome, paths, settings, find_unit, who, note)
+    elif not outcome.decided:
         raise EnrichError("nothing is in doubt", where=unit.name, hint="see `snakemake status`")
-    outcome = Outcome(unit.name, decided=len(review.open()))
-    _decide(review, "rejected", who, note, paths)
-    enrich(unit, paths, settings)
-    outcome.redone = _redo([unit.name], paths, settings, find_unit)
     return outcome
 
 
-def _decide(review: Review, state: State, who: str | None, note: str | None, paths: Paths) -> list[ReviewItem]:
-    """Write the decision into the review; ``who`` is the user of this process when nobody is named."""
+def finish_interrupted(paths: Paths) -> list[str]:
+    """Bring decisions and manifests to where killed commands would have; returns the units that need it.
+
+    What these units have to load again is pending afterwards. Cheap where nothing was interrupted.
+    """
+    found = []
+    for path in _journals(paths):
+        journal = _Journal.read(path)
+        if not journal.applied:
+            _apply(journal, path, paths)
+            found.append(journal.review.unit)
+    return found
+
+
+def close_merged(paths: Paths, settings: Settings) -> None:
+    """End the decisions that :func:`finish_interrupted` took up, once their units have been loaded again."""
+    for path in _journals(paths):
+        _close(path, _Journal.read(path), paths, settings)
+
+
+def _journals(paths: Paths) -> list[Path]:
+    return sorted((paths.private / "approvals").glob("*.json"))
+
+
+def _journal(paths: Paths, unit: str) -> Path:
+    return paths.private / "approvals" / f"{unit}.json"
+
+
+def _undecided(review: Review) -> list[ReviewItem]:
+    """Open questions, and those that a person has marked in the file."""
+    return [i for i in review.items if i.decided_by is None]
+
+
+def _finish_own(unit: Unit, paths: Paths, settings: Settings, find_unit: Callable[[str], Unit]) -> Outcome:
+    """Finish what an earlier command about ``unit`` left undone."""
+    outcome = Outcome(unit.name)
+    path = _journal(paths, unit.name)
+    if path.exists():
+        _follow(_Journal.read(path), path, outcome, paths, settings, find_unit)
+    return outcome
+
+
+def _carry_out(
+    unit: Unit,
+    review: Review,
+    state: State,
+    outcome: Outcome,
+    paths: Paths,
+    settings: Settings,
+    find_unit: Callable[[str], Unit],
+    who: str | None,
+    note: str | None,
+) -> None:
+    items = _undecided(review)
+    _decide(items, state, who, note)
+    merges = {
+        i.source: str(i.proposal)
+        for i in items
+        if i.kind == "match" and i.state == "approved" and i.proposal != i.source
+    }
+    _refuse_codes(unit, items, paths)
+    affected = _affected(unit, merges, paths)
+    _refuse_collisions(unit, affected, merges, paths)
+    held = not paths.enriched_manifest(unit.name).exists()
+    journal = _Journal(review, merges, [unit.name, *affected])
+    path = _journal(paths, unit.name)
+    journal.write(path)
+    outcome.decided += len(items)
+    _follow(journal, path, outcome, paths, settings, find_unit)
+    if held:
+        enrich(unit, paths, settings)
+
+
+def _follow(
+    journal: _Journal,
+    path: Path,
+    outcome: Outcome,
+    paths: Paths,
+    settings: Settings,
+    find_unit: Callable[[str], Unit],
+) -> None:
+    """All that follows from a decision, each step one that can be done again."""
+    if not journal.applied:
+        _apply(journal, path, paths)
+    outcome.decided = outcome.decided or len(journal.review.items)
+    outcome.merged |= journal.merges
+    outcome.redone = _redo(journal.units, paths, settings, find_unit)
+    _close(path, journal, paths, settings)
+
+
+def _decide(items: Sequence[ReviewItem], state: State, who: str | None, note: str | None) -> None:
+    """Mark the items as decided; ``who`` is the user of this process when nobody is named."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     who = who or getpass.getuser()
-    items = review.open()
     for item in items:
-        item.state, item.decided_by, item.decided_at = state, who, now
-        item.note = note or item.note
-    write_review(paths.review(review.unit), review)
-    return items
+        item.state = state if item.state == "open" else item.state
+        item.decided_by, item.decided_at, item.note = who, now, note or item.note
 
 
 def _affected(unit: Unit, merges: dict[str, str], paths: Paths) -> list[str]:
     """Other units of the publication that have a source which is to be merged into another."""
     found = []
-    for path in sorted(paths.enriched_manifest(unit.name).parent.glob("*.enriched.yaml")):
+    for path in sorted(paths.enriched_manifest(unit.name).parent.glob("[!.]*.enriched.yaml")):
         name = path.name.removesuffix(".enriched.yaml")
         if merges and name != unit.name and any(s.code in merges for s in read_manifest(path).sources):
             found.append(name)
     return found
 
 
+def _refuse_codes(unit: Unit, items: Sequence[ReviewItem], paths: Paths) -> None:
+    """Raise for a proposal that no source of the publication has or can have."""
+    for item in items:
+        if item.kind != "match" or item.state != "approved":
+            continue
+        code = item.proposal
+        if code == item.source or (isinstance(code, str) and _CODE.fullmatch(code) and _fits(code, unit)):
+            continue
+        raise LifecycleError(
+            f"{code!r} cannot be the code of a source of {unit.publication}",
+            where=paths.relative(paths.review(unit.name)),
+            hint=f"lower-case letters, digits and _, at most {LONGEST_CODE}, beginning with {unit.publication}",
+        )
+
+
+def _fits(code: str, unit: Unit) -> bool:
+    return len(code) <= LONGEST_CODE and (
+        code == stem(unit.publication) or code.startswith(f"{stem(unit.publication)}_")
+    )
+
+
 def _refuse_collisions(unit: Unit, affected: list[str], merges: dict[str, str], paths: Paths) -> None:
+    twice = next((new for new in merges.values() if list(merges.values()).count(new) > 1), None)
+    if twice is not None:
+        raise LifecycleError(
+            f"two tables of the release would become part of {twice}",
+            where=unit.name,
+            hint=f"give one item of {paths.relative(paths.review(unit.name))} the state rejected",
+        )
     for name in [unit.name, *affected]:
         path = paths.enriched_manifest(name)
         codes = [s.code for s in read_manifest(path).enabled] if path.exists() else []
@@ -141,18 +268,69 @@ def _refuse_collisions(unit: Unit, affected: list[str], merges: dict[str, str], 
                 )
 
 
-def _rename(path: Path, merges: dict[str, str]) -> None:
-    manifest = read_manifest(path)
+def _apply(journal: _Journal, place: Path, paths: Paths) -> None:
+    """Write the decision into decisions, review and manifests; a manifest that says it already stays as it is."""
+    keep_decisions(paths, journal.review)
+    write_review(paths.review(journal.review.unit), journal.review)
+    for name in journal.units:
+        path = paths.enriched_manifest(name)
+        if path.exists():
+            manifest = read_manifest(path)
+            before = manifest.model_copy(deep=True)
+            _merge(manifest, journal, paths)
+            if name == journal.review.unit:
+                _take_words(manifest, journal.review)
+            if manifest != before:
+                write_manifest(path, manifest)
+    journal.applied = True
+    journal.write(place)
+
+
+def _merge(manifest: Manifest, journal: _Journal, paths: Paths) -> None:
     for source in manifest.sources:
-        if source.code in merges:
-            old, source.code = source.code, merges[source.code]
+        old = source.code
+        if old in journal.merges:
+            source.code = journal.merges[old]
             source.table = table_name(source.code)
-            if source.enrichment:
-                source.enrichment.reasons.insert(0, f"a person made {old} part of {source.code}")
-    write_manifest(path, manifest)
+            reasons = source.enrichment.reasons if source.enrichment else []
+            source.enrichment = Enrichment(
+                method="person", confidence=1.0, reasons=[f"a person made {old} part of {source.code}", *reasons]
+            )
+            known = _known(source.code, journal, paths)
+            if known is not None:
+                take_meaning(source, known)
 
 
-def _redo(names: list[str], paths: Paths, settings: Settings, find_unit: Callable[[str], Unit]) -> list[str]:
+def _known(code: str, journal: _Journal, paths: Paths) -> Source | None:
+    """The source ``code`` as the release has it that the question named."""
+    for item in journal.review.items:
+        if item.continues is not None and item.continues.source == code:
+            path = paths.enriched_manifest(item.continues.unit)
+            sources = read_manifest(path).enabled if path.exists() else []
+            return next((s for s in sources if s.code == code), None)
+    return None
+
+
+def _take_words(manifest: Manifest, review: Review) -> None:
+    """A person's words, and no more questions about what is decided."""
+    meanings = {
+        (i.source, i.column, str(i.field)): i.proposal
+        for i in review.items
+        if i.kind == "meaning" and i.state == "approved"
+    }
+    decisions = Decisions(meanings=meanings)
+    asked = {i.source for i in review.open()}
+    apart = {i.source for i in review.items if i.kind == "match" and (i.state == "rejected" or i.proposal == i.source)}
+    for source in manifest.enabled:
+        decisions.apply(source)
+        how = source.enrichment
+        if how is not None:
+            how.needs_review = how.needs_review and source.code in asked
+            if source.code in apart and how.method != "person":
+                source.enrichment = Enrichment(method="person", confidence=1.0, reasons=["a person decided so"])
+
+
+def _redo(names: Sequence[str], paths: Paths, settings: Settings, find_unit: Callable[[str], Unit]) -> list[str]:
     """Load and export again what had been loaded: rows leave their old source and arrive in the new one."""
     loaded = [name for name in names if paths.loaded_marker(name).exists()]
     if not loaded:
@@ -168,35 +346,15 @@ def _redo(names: list[str], paths: Paths, settings: Settings, find_unit: Callabl
     return [u.name for u in units]
 
 
-def _close_sources(merges: dict[str, str], paths: Paths, settings: Settings) -> None:
-    """Give the history of emptied sources to those they became part of, and remove them."""
-    from datawarp.warehouse.connection import connect
-
-    with closing(connect(paths, settings)) as connection, connection, connection.cursor() as cursor:
-        for old, new in merges.items():
-            if _is_empty(cursor, old):
-                cursor.execute(
-                    "UPDATE datawarp.tbl_load_history SET source_code = %s WHERE source_code = %s AND NOT is_current",
-                    (new, old),
-                )
-                cursor.execute("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (old,))
-                logger.info("%s is empty and was removed; its history is now that of %s", old, new)
-    for old in merges:
-        folder = paths.parquet_source(old)
-        if folder.is_dir() and not any(folder.rglob("*.parquet")):
-            shutil.rmtree(folder)
-        if not folder.exists():
-            paths.source_metadata(old).unlink(missing_ok=True)
-
-
-def _is_empty(cursor: Cursor, code: str) -> bool:
-    cursor.execute(
-        "SELECT NOT EXISTS (SELECT FROM datawarp.tbl_load_history "
-        "WHERE source_code = %s AND is_current AND outcome <> 'removed')",
-        (code,),
-    )
-    row = cursor.fetchone()
-    return bool(row and row[0])
+def _close(path: Path, journal: _Journal, paths: Paths, settings: Settings) -> None:
+    """Remove the sources that the merges emptied, and then the journal, unless a unit is still to be loaded."""
+    for name in journal.units:
+        manifest, marker = paths.enriched_manifest(name), paths.loaded_marker(name)
+        if marker.exists() and manifest.exists() and manifest.stat().st_mtime > marker.stat().st_mtime:
+            return
+    if journal.merges and any(paths.loaded_marker(name).exists() for name in journal.units):
+        close_sources(journal.merges, paths, settings)
+    path.unlink(missing_ok=True)
 
 
 def _promote(unit: Unit, paths: Paths) -> str | None:

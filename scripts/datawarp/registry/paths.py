@@ -49,6 +49,10 @@ class Paths:
     def loaded_marker(self, unit: str) -> Path:
         return self.root / "manifests" / "active" / split_unit_name(unit)[0] / f"{unit}.loaded"
 
+    def decisions(self, publication: str) -> Path:
+        """What persons decided about the publication's tables; kept in version control."""
+        return self.root / "manifests" / "decisions" / f"{publication}.yaml"
+
     def review(self, unit: str) -> Path:
         return self.root / "manifests" / "review" / f"{unit}.yaml"
 
@@ -150,6 +154,11 @@ class Paths:
     def export_staging(self, unit: str) -> Path:
         """A unit's Parquet files until all of them are verified; on the file system that they go to."""
         return self.output / ".staging" / unit
+
+    @property
+    def receipts_index(self) -> Path:
+        """What the export receipts say, in one file; made again when it is missing."""
+        return self.private / "exports" / "receipts.index"
 
     def export_lock(self, name: str) -> Path:
         """Held while the files of a source, or the receipt of a unit, change."""
