@@ -229,6 +229,39 @@ US01001|Autauga|55380|*****
 US48301|Loving|98|58""",
         [((1, 2), (3, 4), "GEO_ID | id; NAME | Area name; B01003_001E | Estimate; B01003_001M | Margin of error")],
     ),
+    "weeks merged over groups of columns": (
+        """
+Week number|11|<|12|<
+Week ended|2020-03-13|<|2020-03-20|<
+
+|England|Wales|England|Wales
+Home|2725|163|2709|151
+Hospital|4975|379|4770|401""",
+        [
+            (
+                (1, 4),
+                (5, 6),
+                "Week number | Week ended; 11 | 2020-03-13 | England; 11 | 2020-03-13 | Wales; "
+                "12 | 2020-03-20 | England; 12 | 2020-03-20 | Wales",
+            )
+        ],
+    ),
+    "columns with letters": (
+        """
+Authority|Band D|Taxbase|Precept
+|(a)|(b)|(c)
+Adur|1500|21000|310
+Arun|1620|60500|3300""",
+        [((1, 2), (3, 4), "Authority; Band D | (a); Taxbase | (b); Precept | (c)")],
+    ),
+    "columns with numbers in brackets": (
+        """
+State|Total|Central|Local
+(1)|(2)|(3)|(4)
+Assam|1500|21000|310
+Bihar|1620|60500|3300""",
+        [((1, 2), (3, 4), "State | (1); Total | (2); Central | (3); Local | (4)")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021
@@ -307,6 +340,16 @@ Contents
 Table|Title|Page
 1|Deaths by age|3
 2|Deaths by sex|4""",
+    "corrections of values": """
+Revisions
+Table|Cell|Previously published|Revised
+Table 1|B12|1,234|1,256
+Table 3|F7|22.1|23.0""",
+    "numbered parts with their names": """
+Outcomes framework
+Domain 1|Preventing people from dying prematurely
+Domain 2|Enhancing quality of life
+Domain 3|Helping people to recover""",
     "a dictionary with examples": """
 Column name|Description|Example
 month|The month of the data|202401

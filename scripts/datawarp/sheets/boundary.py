@@ -274,13 +274,16 @@ def _text_score(view: View, i: int, sample: list[int], text: list[int], heads: d
 
 
 def is_like_below(view: View, i: int, rows: list[int], column: int) -> bool:
-    """Whether a cell is a code of the same make as those below it, such as Y54 above Y55 and Y56."""
+    """Whether a cell is a code or number of the same make as those below it, such as Y54 above Y55 and Y56."""
     text = one_line(view.value(i, column))
-    make = code_make(text)
-    if make is None:
-        return False
     below = [one_line(view.value(j, column)) for j in rows if view.kinds[j][column] != BLANK]
-    return bool(below) and sum(code_make(t) == make for t in below) >= 0.8 * len(below)
+    if not below:
+        return False
+    if len(below) >= 2 and any(t.isdigit() for t in text) and " " in text:  # Domain 1 above Domain 2 and Domain 3
+        numbered = re.sub(r"\d+", "9", text)
+        return 2 * sum(re.sub(r"\d+", "9", t) == numbered for t in below) >= len(below)
+    make = code_make(text)
+    return make is not None and sum(code_make(t) == make for t in below) >= 0.8 * len(below)
 
 
 def code_make(text: str) -> str | None:

@@ -20,7 +20,7 @@ BLANK, NUMBER, DATE, TEXT, PROSE, MARKER = ".", "n", "d", "t", "p", "m"
 PROSE_LENGTH = 150
 
 _MARKER = re.compile(
-    r"""\*{1,6} | [-–—−]{1,3} | :{1,2} | :\s?[a-z]{1,2} | \.{1,4} | … | [~#†‡§^$+!] | \(\+\) | ¬
+    r"""\*{1,6} | [-–—−]{1,20} | :{1,2} | :\s?[a-z]{1,2} | \.{1,4} | … | [~#†‡§^$+!] | \(\+\) | ¬
       | \.?[a-z] | \[[a-z]{1,4}\d?\] | \([a-z]\) | \[(?:low|note\s?\d+)\] | <\s?\d{1,2}
       | n\.?/?a\.? | nil | null | none | nan | low | supp(?:ressed)? | redacted | confidential | missing | unavailable
       | \[?\(?(?:not|no)\ (?:applicable|available|collected|known|recorded|reported|reportable|data|returns?)\)?\]?

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 from datawarp.sheets.attributes import attribute_block
 from datawarp.sheets.boundary import ACCEPT, Boundary, head_kind, is_key_and_value, score
@@ -14,6 +15,7 @@ from datawarp.sheets.labels import TIME_WORD, is_time_word
 from datawarp.sheets.series import is_long_sequence, is_sequence
 from datawarp.sheets.view import View
 
+_LETTER = re.compile(r"[\[(]([a-z]|\d{1,2})[\])]", re.I)
 # What a label of labels is.
 _AXIS = re.compile(
     r"(?:geo(?:graphy|graphical\s+area)?|countr(?:y|ies)|regions?|areas?|local\s+authorit(?:y|ies)|districts?|wards?|(?:health\s+)?boards?"
@@ -66,7 +68,7 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
     i = lower.row
     if _names_labels(view, found) and lower.data == found.data:
         return True
-    if _names_axes(view, found):
+    if _names_axes(view, found) or _letters_columns(view, i, found):
         return True
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
@@ -76,6 +78,16 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
     series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
     named = len(texts) + (len(figures) if series else 0)
     return 2 * len(filled) >= len(found.data) and named >= len(filled) and lower.score >= ACCEPT
+
+
+def _letters_columns(view: View, i: int, found: Boundary) -> bool:
+    """Whether a row numbers the columns: (a), (b), (c), or (1), (2), (3), in brackets."""
+    texts = [one_line(view.value(i, c)) for c in found.columns if view.kinds[i][c] != BLANK]
+    marks = [m[1].lower() for text in texts if (m := _LETTER.fullmatch(text))]
+    if len(marks) < max(2, len(texts)) or len(texts) < len(found.data):
+        return False
+    order = [int(m) if m.isdigit() else ord(m) for m in marks]
+    return all(b - a == 1 for a, b in pairwise(order))
 
 
 def _names_axes(view: View, found: Boundary) -> bool:

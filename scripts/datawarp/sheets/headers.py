@@ -121,9 +121,11 @@ def _is_tier(
     # One date beside texts names a column; a wording over several rows may break at its figure: Rate per | 100,000.
     lone = len(figures) == 1 and len(filled) > 1
     wording = lone and isinstance(figures[0], str) and kinds.count(TEXT) >= 2
-    if figures and not is_sequence(figures) and not (lone and DATE in kinds) and not wording:
-        return False
     spans = [m for c in filled if (m := view.merge_at(i, c)) and m.right > m.left]
+    # A figure merged over several columns is the heading of a group: weeks 11 and 12.
+    merged = all((m := view.merge_at(i, c)) and m.right > m.left for c in filled if view.kinds[i][c] in (NUMBER, DATE))
+    if figures and not (is_sequence(figures) or merged or (lone and DATE in kinds) or wording):
+        return False
     stands = [m for c in filled if (m := view.merge_at(i, c)) and m.bottom > m.top]
     if len(filled) == 1 and filled[0] == found.columns[0] and not stands:
         return False  # a title or the name of a block

@@ -24,7 +24,11 @@ _NOTES = re.compile(
     r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?"
     r"|change\s*log|version(?:\s+history)?|shorthand", re.I
 )  # fmt: skip
-_HISTORY = re.compile(r"\b(?:version|revision|change|amendment|correction)s?\b", re.I)
+_HISTORY = re.compile(r"\b(?:(?:version|revision|change|amendment|correction)s?|revised|corrected)\b", re.I)
+_OF_HISTORY = re.compile(
+    r"\b(?:dates?|details?|descriptions?|author|reasons?|pages?|tables?|cells?|(?:work)?sheets?|previous(?:ly)?|original|old|new)\b",
+    re.I,
+)
 _DEFINED = re.compile(
     r"\b(?:fields?|variables?|columns?|data\s+items?|elements?|terms?|symbols?|shorthand"
     r"|metrics?|abbreviations?|acronyms?)\b", re.I
@@ -212,11 +216,7 @@ def _is_history(view: View, candidate: Candidate) -> bool:
     if not any(_HISTORY.search(h) for h in heads):
         return False
     figures = [c for c in candidate.columns if c in candidate.boundary.data]
-    named = [
-        h
-        for h in heads
-        if _HISTORY.search(h) or re.search(r"\b(?:date|details?|description|author|reason|page|table)\b", h, re.I)
-    ]
+    named = [h for h in heads if _HISTORY.search(h) or _OF_HISTORY.search(h)]
     return len(named) >= 0.6 * len(heads) and len(figures) <= 2 and len(figures) < len(candidate.columns)
 
 
