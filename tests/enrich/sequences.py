@@ -59,7 +59,7 @@ def followed(sequence: Sequence) -> dict[str, Derived]:
     made: dict[str, Derived] = {}
     for period, draft in sequence.drafts.items():
         before = [made[p].manifest for p in reversed(made)]
-        stages = [gather(before[:1]), gather(before[1:])] if before else []
+        stages = [gather(before[:1], previous=True), gather(before[1:])] if before else []
         made[period] = derive(draft, stages, sequence.name, load_dictionary())
     return made
 

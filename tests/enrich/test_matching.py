@@ -25,7 +25,7 @@ def follow(first: list[FileEntry], second: list[FileEntry]) -> tuple[Manifest, M
     """Two releases, the second matched to the first; what was told about the second."""
     dictionary = load_dictionary()
     before = derive(manifest("waits", "jan25", first), [], "Waits", dictionary).manifest
-    after = derive(manifest("waits", "feb25", second), [gather([before])], "Waits", dictionary)
+    after = derive(manifest("waits", "feb25", second), [gather([before], previous=True)], "Waits", dictionary)
     return before, after.manifest, after.news
 
 

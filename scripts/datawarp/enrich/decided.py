@@ -30,8 +30,11 @@ class Decided(ReviewModel):
     publication: str
     units: dict[str, list[ReviewItem]] = Field(default={}, description="Decided questions by unit.")
 
-    def about(self, unit: str) -> Decisions:
-        """What is decided about ``unit``: in its own review, and in those of others whose questions named it."""
+    def about(self, unit: str, marked: Iterable[ReviewItem] = ()) -> Decisions:
+        """What is decided about ``unit``: in its own review, and in those of others whose questions named it.
+
+        ``marked`` are items that a person has marked in the review and not approved yet; they are obeyed too.
+        """
         decisions = Decisions()
         for name, items in sorted(self.units.items()):
             for item in items:
@@ -39,6 +42,8 @@ class Decided(ReviewModel):
                     _take(decisions, item)
                 elif item.continues is not None and item.continues.unit == unit:
                     _take_back(decisions, item)
+        for item in marked:
+            _take(decisions, item)
         return decisions
 
 

@@ -146,7 +146,8 @@ class _History:
         Answers are kept by what was asked, so that a later release of the same run, which has to know
         what this one will be, hears the same.
         """
-        decisions = self.decided.about(unit.name)
+        review = read_review(self._paths.review(unit.name))
+        decisions = self.decided.about(unit.name, review.marked if review else ())
         derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions, self._neighbours)
         if self._layers is None:
             return derived, Discussion()

@@ -96,6 +96,11 @@ class Review(ReviewModel):
         """The items that nobody has decided."""
         return [i for i in self.items if i.state == "open" and kind in (None, i.kind)]
 
+    @property
+    def marked(self) -> list[ReviewItem]:
+        """The items that a person has marked in the file, and no command has carried out."""
+        return [i for i in self.items if i.state != "open" and i.decided_by is None]
+
 
 def read_review(path: Path) -> Review | None:
     """The review in ``path``, ``None`` when there is none; raises :class:`EnrichError` naming what is wrong."""
@@ -136,8 +141,7 @@ def write_review(path: Path, review: Review) -> None:
 
 def renewed(old: Review | None, new: Review, decided: Iterable[ReviewItem] = ()) -> Review:
     """``new`` with the ``decided`` items, and those that a person marked in ``old``, which are asked no more."""
-    marked = [i for i in old.items if i.state != "open" and i.decided_by is None] if old else []
-    decided = list({i.subject: i for i in (*decided, *marked)}.values())
+    decided = list({i.subject: i for i in (*decided, *(old.marked if old else ()))}.values())
     subjects = {i.subject for i in decided}
     return new.model_copy(update={"items": [*decided, *(i for i in new.items if i.subject not in subjects)]})
 
