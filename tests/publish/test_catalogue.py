@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from warehouse_of_tests import Warehouse
 
-from datawarp.files import read_json, sha256_file
+from datawarp.files import json_bytes, read_json, replacing, sha256_file
 from datawarp.publish.catalogue import catalogue
 from datawarp.publish.export import export
 from datawarp.registry.models import Publication
@@ -107,6 +109,42 @@ def test_a_unit_that_was_archived_leaves_the_catalogue(built: Warehouse) -> None
     catalogue(built.paths, built.settings, REGISTRY)
     rows = pq.read_table(built.paths.catalog).to_pylist()
     assert [row["periods"] for row in rows] == [["2025-08"], ["2025-08"]]
+    page = built.paths.source_metadata("adhd_waits").read_text()
+    assert "2025-08" in page
+    assert "period=2025-07" not in page, "the page speaks of a period that left"
+
+
+def test_pages_of_sources_that_left_go_and_the_others_are_left_alone(built: Warehouse) -> None:
+    kept = built.paths.source_metadata("adhd_waits")
+    before = kept.stat().st_mtime_ns
+    shutil.rmtree(built.paths.parquet_source("adhd_staff"))
+    built.query("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = 'adhd_staff'")
+    catalogue(built.paths, built.settings, REGISTRY)
+    assert not built.paths.source_metadata("adhd_staff").exists()
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_receipt_that_was_brought_into_line_is_read_again(built: Warehouse) -> None:
+    receipt = built.paths.export_receipt("adhd_jul25")
+    before = receipt.stat()
+    content = read_json(receipt)
+    content["sources"][1]["sha256"] = "f" * 64  # of the same length, and with the same time stamp
+    with replacing(receipt) as temporary:
+        temporary.write_bytes(json_bytes(content))
+        os.utime(temporary, ns=(before.st_atime_ns, before.st_mtime_ns))
+    catalogue(built.paths, built.settings, REGISTRY)
+    assert pq.read_table(built.paths.catalog).to_pylist()[1]["file_sha256"][0] == "f" * 64
+
+
+def test_the_index_of_receipts_can_be_lost_or_damaged(built: Warehouse) -> None:
+    before = sha256_file(built.paths.catalog)
+    for damage in (b"", b'{"adhd_jul25"'):
+        built.paths.receipts_index.write_bytes(damage)
+        catalogue(built.paths, built.settings, REGISTRY)
+        assert sha256_file(built.paths.catalog) == before
+    built.paths.export_receipt("adhd_jul25").unlink()
+    catalogue(built.paths, built.settings, REGISTRY)
+    assert [row["periods"] for row in pq.read_table(built.paths.catalog).to_pylist()] == [["2025-08"], ["2025-08"]]
 
 
 def test_an_empty_installation_has_an_empty_catalogue(warehouse: Warehouse) -> None:

@@ -6,6 +6,8 @@ database last took in other rows than it had.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -16,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datawarp.files import replacing, write_json
-from datawarp.publish.receipts import Exported, read_receipt
+from datawarp.files import json_bytes, replacing, write_bytes
+from datawarp.publish.metadata import lists_exactly, write_metadata
+from datawarp.publish.receipts import ExportedFile, exported_files, sources_locked
 from datawarp.registry.models import PublicationSettings
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
@@ -78,7 +81,7 @@ class _File:
     period: str
     start: date
     end: date
-    exported: Exported
+    exported: ExportedFile
 
 
 @dataclass
@@ -101,11 +104,13 @@ class _Source:
 def catalogue(paths: Paths, settings: Settings, registry: Registry) -> None:
     """Write the catalogue and the data package of everything that is exported.
 
-    Raises :class:`datawarp.errors.WarehouseError` when the database cannot be reached.
+    Pages of sources whose files came or went otherwise than by an export (archived, purged, restored) are brought up
+    to date too. Raises :class:`datawarp.errors.WarehouseError` when the database cannot be reached.
     """
+    publications: Mapping[str, PublicationSettings] = registry.publications
     with closing(connect(paths, settings)) as connection:
         sources = _gather(connection, paths)
-    publications: Mapping[str, PublicationSettings] = registry.publications
+        _renew_pages(connection, sources, publications, paths)
     rows = []
     resources = []
     for source in sources:
@@ -115,25 +120,39 @@ def catalogue(paths: Paths, settings: Settings, registry: Registry) -> None:
         resources.append(_resource(source, publication, schema, paths))
     with replacing(paths.catalog) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=CATALOG), temporary, compression="zstd")
-    write_json(paths.datapackage, _package(resources, {s.publication for s in sources}, publications))
+    write_bytes(paths.datapackage, _package_bytes(_package(resources, {s.publication for s in sources}, publications)))
 
 
 def _gather(connection: Connection, paths: Paths) -> list[_Source]:
     """All sources with a file in a receipt, by code; the files of each, first period first."""
     loads, sources = _loads(connection)
-    for receipt in sorted((paths.output / "receipts").glob("*/*.json")):
-        for exported in read_receipt(receipt):
-            load = loads.get((exported.code, receipt.stem))
-            if load is None or not (paths.root / exported.parquet).is_file():
-                continue  # archived or cleaned up since
-            publication, period, start, end = load
-            source = sources.setdefault(exported.code, _Source(exported.code, publication))
-            source.files.append(_File(receipt.stem, period, start, end, exported))
+    for exported in exported_files(paths):
+        load = loads.get((exported.code, exported.unit))
+        if load is None or not os.path.isfile(f"{paths.root}/{exported.parquet}"):
+            continue  # archived or cleaned up since
+        publication, period, start, end = load
+        source = sources.setdefault(exported.code, _Source(exported.code, publication))
+        source.files.append(_File(exported.unit, period, start, end, exported))
     gathered = sorted((s for s in sources.values() if s.files), key=lambda s: s.code)
     for source in gathered:
         source.files.sort(key=lambda f: (f.start, f.end, f.unit))
     _add_words(connection, sources)
     return gathered
+
+
+def _renew_pages(
+    connection: Connection, sources: list[_Source], publications: Mapping[str, PublicationSettings], paths: Paths
+) -> None:
+    """Write the pages anew that list other files than there are, and remove those of sources without any."""
+    listed = {source.code: source for source in sources}
+    pages = {path.stem for path in paths.source_metadata("x").parent.glob("*.md")}
+    for code in sorted(pages | set(listed)):
+        source = listed.get(code)
+        if source and lists_exactly(paths.source_metadata(code), [f.exported.parquet for f in source.files]):
+            continue
+        with sources_locked([code], paths):
+            name = source.publication if source else code
+            write_metadata(connection, code, publications.get(name, PublicationSettings(name=name)), paths)
 
 
 _Load = tuple[str, str, date, date]
@@ -224,16 +243,16 @@ def _plain_type(kind: pa.DataType) -> str:
 
 
 def _resource(source: _Source, publication: PublicationSettings, schema: pa.Schema, paths: Paths) -> dict[str, Any]:
-    folder = paths.datapackage.parent
+    below = f"{paths.relative(paths.datapackage.parent)}/"
     described = {
         "name": source.code,
         "title": source.title,
         "description": source.words.get("description"),
-        "path": [(paths.root / f.exported.parquet).relative_to(folder).as_posix() for f in source.files],
+        "path": [f.exported.parquet.removeprefix(below) for f in source.files],
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
         "licenses": list(_licences([publication])),
-        "sources": [{"title": re.sub(r".*/", "", url) or url, "path": url} for url in source.urls if _is_link(url)],
+        "sources": [{"title": url.rpartition("/")[2] or url, "path": url} for url in source.urls if _is_link(url)],
         "schema": {
             "fields": [{"name": f.name, "type": _field_type(f.type), **source.columns.get(f.name, {})} for f in schema]
         },
@@ -269,6 +288,13 @@ def _package(
     return {key: value for key, value in package.items() if value or key == "resources"}
 
 
+def _package_bytes(package: dict[str, Any]) -> bytes:
+    """The package as JSON, a line for each resource: there are thousands of files in them."""
+    lines = ",\n".join("    " + json.dumps(r, ensure_ascii=False, default=str) for r in package["resources"])
+    head = json_bytes({**package, "resources": []}).decode().removesuffix("[]\n}\n")
+    return f"{head}[\n{lines}\n  ]\n}}\n".encode()
+
+
 def _licences(publications: Iterable[PublicationSettings]) -> Iterable[dict[str, str]]:
     """The licences in Frictionless' form, each once: a short name, or the words of the registry as its title."""
     for licence in dict.fromkeys(p.licence for p in publications):
@@ -279,4 +305,4 @@ def _licences(publications: Iterable[PublicationSettings]) -> Iterable[dict[str,
 
 
 def _is_link(url: str) -> bool:
-    return bool(re.match(r"https?://", url))
+    return url.startswith(("http://", "https://"))

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from datawarp.errors import PublishError
 from datawarp.files import read_json, write_json
 from datawarp.publish.metadata import write_metadata
 from datawarp.publish.partition import Partition, partitions
-from datawarp.publish.receipts import read_receipt, update_receipt, write_receipt
+from datawarp.publish.receipts import read_receipt, sources_locked, update_receipt, write_receipt
 from datawarp.publish.schema import DatabaseColumn, arrow_schema, in_order, table_columns
 from datawarp.publish.staged import Staged, stage
 from datawarp.publish.versions import retire
@@ -50,7 +49,7 @@ def export(unit: Unit, paths: Paths, settings: Settings) -> None:
         codes = _loaded_sources(connection, unit)
         staged = [_Source(connection, code, paths, settings, staging).stage(unit) for code in codes]
         gone = _given_up(unit, codes, paths)
-        with _locked([*codes, *gone], paths):
+        with sources_locked([*codes, *gone], paths):
             exported = []
             for earlier in staged:
                 source = _Source(connection, earlier.partition.source, paths, settings, staging)
@@ -72,17 +71,6 @@ def _staging(unit: Unit, paths: Paths) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _locked(codes: Iterable[str], paths: Paths) -> Iterator[None]:
-    """Hold the locks of these sources; always taken in one order, so that jobs do not wait for each other in a ring."""
-    with ExitStack() as held:
-        for code in sorted(codes):
-            lock = paths.export_lock(code)
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(lock))
-        yield
 
 
 def _loaded_sources(connection: Connection, unit: Unit) -> list[str]:
@@ -155,7 +143,7 @@ class _Source:
 
     def _renew_page(self, unit: Unit) -> None:
         self.connection.rollback()
-        write_metadata(self.connection, self.code, unit, self.paths)
+        write_metadata(self.connection, self.code, unit.settings, self.paths)
         self.connection.rollback()
 
     def _own(self, unit: Unit, held: Sequence[Partition]) -> Partition:

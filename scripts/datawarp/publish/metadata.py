@@ -7,7 +7,7 @@ registry or an enriched manifest; where nothing is known the page says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from datawarp.files import write_text
 from datawarp.publish.partition import Partition, partitions
 from datawarp.publish.profile import MOST_DISTINCT, ColumnProfile, FileProfile, file_profile, marker_totals
 from datawarp.publish.schema import LINEAGE, MARKER
-from datawarp.registry.models import Unit
+from datawarp.registry.models import PublicationSettings
 from datawarp.registry.paths import Paths
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _LINEAGE_MEANING = {
     "_source_row": "Row of the sheet that it was read from, counted from 1",
     "_source_file": "File, sheet and table that it was read from; see Lineage",
 }
+_LISTED = re.compile(r"^\| .* \| `([^`|]+\.parquet)` \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,19 @@ def source_meaning(connection: Connection, code: str) -> SourceMeaning:
     return SourceMeaning(name, description, columns)
 
 
-def write_metadata(connection: Connection, code: str, unit: Unit, paths: Paths) -> None:
+def lists_exactly(page: Path, files: Iterable[str]) -> bool:
+    """Whether a page is there and speaks of these Parquet files (relative paths) and no others."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return sorted(_LISTED.findall(text)) == sorted(files)
+
+
+def write_metadata(connection: Connection, code: str, publication: PublicationSettings, paths: Paths) -> None:
     """Write the page of source ``code``, or remove it when none of its files is left.
 
-    ``unit`` is any unit of its publication. Call it with the source's lock held.
+    Call it with the source's lock held.
     """
     page = paths.source_metadata(code)
     files = [
@@ -84,7 +94,7 @@ def write_metadata(connection: Connection, code: str, unit: Unit, paths: Paths) 
         f"# {_text(meaning.name)}",
         "",
         *([_text(meaning.description), ""] if meaning.description else []),
-        *_facts(code, unit, held, profiles, paths),
+        *_facts(code, publication, held, profiles, paths),
         "",
         "## Columns",
         "",
@@ -104,9 +114,12 @@ def write_metadata(connection: Connection, code: str, unit: Unit, paths: Paths) 
 
 
 def _facts(
-    code: str, unit: Unit, held: Sequence[Partition], profiles: Sequence[FileProfile], paths: Paths
+    code: str,
+    settings: PublicationSettings,
+    held: Sequence[Partition],
+    profiles: Sequence[FileProfile],
+    paths: Paths,
 ) -> list[str]:
-    settings = unit.settings
     first, last = held[0].period, max(held, key=lambda p: (p.end, p.start)).period
     facts = {
         "Publication": settings.name,

@@ -1,15 +1,18 @@
-"""Export receipts: which Parquet files a unit has, and the hash of each."""
+"""Export receipts: which Parquet files a unit has, and the hash of each; and the locks that keep them true."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from datawarp.files import json_bytes, read_json, replacing, sha256_file, write_json
+from datawarp.files import json_bytes, read_json, replacing, sha256_file, write_bytes, write_json
 from datawarp.registry.paths import Paths
 
 
@@ -24,6 +27,17 @@ class Exported:
     columns: list[str]
     sha256: str
     source_files: list[str]
+
+
+@contextmanager
+def sources_locked(codes: Iterable[str], paths: Paths) -> Iterator[None]:
+    """Hold the locks of these sources; always taken in one order, so that jobs do not wait for each other in a ring."""
+    with ExitStack() as held:
+        for code in sorted(codes):
+            lock = paths.export_lock(code)
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(lock))
+        yield
 
 
 def write_receipt(unit: str, period: str, exported: list[Exported], paths: Paths) -> None:
@@ -62,6 +76,50 @@ def read_receipt(path: Path) -> list[Exported]:
     except FileNotFoundError:
         return []
     return [Exported(**entry) for entry in receipt["sources"]]
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One Parquet file of a receipt, without the lists of its columns and source files."""
+
+    unit: str
+    code: str
+    table: str
+    parquet: str
+    rows: int
+    sha256: str
+
+
+def exported_files(paths: Paths) -> list[ExportedFile]:
+    """What all receipts list, by publication and unit.
+
+    Thousands of receipts are not read again each time: an index keeps what they said, each by inode, time of change
+    and size of its file (not by its time stamp, which :func:`update_receipt` preserves).
+    """
+    try:
+        known: dict[str, Any] = read_json(paths.receipts_index)
+    except (FileNotFoundError, ValueError):
+        known = {}
+    now: dict[str, Any] = {}
+    for unit, path, stamp in _listed(paths.output / "receipts"):
+        entry = known.get(unit)
+        if entry is None or entry[0] != stamp:
+            files = [[e.code, e.table, e.parquet, e.rows, e.sha256] for e in read_receipt(path)]
+            entry = [stamp, files]
+        now[unit] = entry
+    if now != known:
+        write_bytes(paths.receipts_index, json.dumps(now, ensure_ascii=False).encode())
+    return [ExportedFile(unit, *file) for unit, (_, files) in now.items() for file in files]
+
+
+def _listed(folder: Path) -> Iterator[tuple[str, Path, list[int]]]:
+    """Unit and path of the receipts below ``folder``, and what tells whether one was replaced."""
+    with suppress(FileNotFoundError):
+        for publication in sorted(e.path for e in os.scandir(folder) if e.is_dir()):
+            for entry in sorted(os.scandir(publication), key=lambda e: e.name):
+                if entry.name.endswith(".json") and not entry.name.startswith("."):
+                    found = entry.stat()
+                    yield entry.name[:-5], Path(entry.path), [found.st_ino, found.st_ctime_ns, found.st_size]
 
 
 def as_it_is(entry: Exported, paths: Paths) -> Exported:
