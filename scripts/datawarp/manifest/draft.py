@@ -6,7 +6,6 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from datawarp.errors import SheetError
@@ -165,10 +164,10 @@ def _layout(table: TableFinding, grid: Grid) -> Layout:
         "n_rows": table.n_rows,
         "n_columns": table.n_columns,
         "footnote_rows": table.footnote_rows,
-        "wide_periods": asdict(table.wide_periods) if table.wide_periods else None,
+        "wide_periods": vars(table.wide_periods) if table.wide_periods else None,
         "title": table.title,
-        "excluded": [asdict(e) for e in table.excluded],
-        "account": asdict(table.account) if table.account else None,
+        "excluded": [vars(e) for e in table.excluded],
+        "account": vars(table.account) if table.account else None,
         "evidence": [*table.evidence, *grid.notes],
     }
     return Layout.model_validate(values)

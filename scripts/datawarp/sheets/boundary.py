@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.labels import read_label
@@ -42,7 +42,7 @@ class Boundary:
     sample: list[int] = field(default_factory=list)
     top: int | None = None
 
-    @property
+    @cached_property
     def columns(self) -> list[int]:
         """All columns with something in them, left to right."""
         return sorted([*self.data, *self.text, *self.empty])

@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 NAME_BYTES = 56  # 63, less the seven of _marker
 JOIN = " | "
@@ -73,12 +74,14 @@ def unit_of(header: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=16384)
 def without_marks(header: str) -> str:
     """A header without footnote marks: ``Submissions [7]``, ``CODE (1)``, ``Persons ²``, ``England*``."""
     text = _SUPERSCRIPT.sub("", _BRACKETED.sub("", header))
     return " ".join(_FUSED.sub("", text).split()) or header
 
 
+@lru_cache(maxsize=16384)
 def snake(text: str) -> str:
     """A text in snake case: ASCII letters, digits and single underscores."""
     text = unicodedata.normalize("NFKD", text.replace("–", "-").replace("—", "-"))

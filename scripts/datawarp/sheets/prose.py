@@ -155,10 +155,12 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
 def _lists_sheets(view: View, candidate: Candidate) -> bool:
     """Whether the first column names the sheets of a workbook, and nothing but dates and years stands beside it."""
     columns = candidate.columns
+    if len(columns) > 8:
+        return False
     rows = [candidate.boundary.row, *range(candidate.body.first, candidate.body.last + 1)]
     names = [one_line(view.value(i, columns[0])) for i in rows[1:] if view.kinds[i][columns[0]] != BLANK]
     named = sum(_SHEET_NAME.fullmatch(name) is not None for name in names)
-    if len(columns) > 8 or len(names) < 2 or named < 0.6 * len(names):
+    if len(names) < 2 or named < 0.6 * len(names):
         return False
     figures = [(i, c) for i in rows for c in columns[1:] if view.kinds[i][c] == NUMBER]
     return all(_is_year(view.value(i, c)) for i, c in figures)

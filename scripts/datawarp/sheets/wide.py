@@ -101,6 +101,9 @@ def _runs(labels: dict[int, PeriodLabel | None], columns: list[int]) -> list[lis
         stretches[-1].append(c)
     runs: list[list[int]] = []
     for stretch in stretches:
+        if as_series([x for c in stretch if (x := labels[c])]):
+            runs.append(stretch)  # the usual case; what begins a series is one too
+            continue
         run: list[int] = []
         for c in stretch:
             trial = [*run, c]

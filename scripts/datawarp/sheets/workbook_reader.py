@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,6 +72,8 @@ def _fast(blob: Blob, file: Path | io.BytesIO, content: Format, sheet: str | Non
             if parts is None:
                 fill(grid, index, workbook)
             elif parts.is_large_and_dense(index):
+                from concurrent.futures import ThreadPoolExecutor
+
                 with ThreadPoolExecutor(1) as beside:  # the fast reader leaves Python's lock alone while it parses
                     scanned = beside.submit(parts.scan, index)
                     fill(grid, index, workbook)
