@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,14 @@ from datawarp.enrich.enrich import enrich
 from datawarp.errors import WarehouseError
 from datawarp.files import write_json
 from datawarp.manifest.draft import draft
-from datawarp.registry.models import Unit
+from datawarp.registry.models import PublicationSettings, Unit
 from datawarp.registry.registry import Registry, read_registry
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import connect
 from datawarp.warehouse.drift import choose, drift
 from datawarp.warehouse.load import load
 from datawarp.warehouse.markers import adopt, foreign_markers
-from datawarp.warehouse.trace import trace
+from datawarp.warehouse.trace import TracedRow, trace
 from datawarp.warehouse.validate import Report, validate
 
 REGISTRY = """
@@ -102,6 +104,64 @@ def test_a_row_is_traced_to_the_cells_it_came_from(installed: tuple[Warehouse, R
     with pytest.raises(WarehouseError, match="no source 'nonsense'"):
         trace(connection, warehouse.paths, "nonsense", "aug25", 7)
     connection.close()
+
+
+def release(warehouse: Warehouse, code: str) -> str:
+    """Take the one unit of a publication, whose files are in releases/<code>, through all stages; its source."""
+    unit = Unit(publication=code, period="aug25", url=f"releases/{code}/", settings=PublicationSettings(name=code))
+    warehouse.settings = Settings(publications="publications.yaml")
+    for stage in (download, draft, enrich, load):
+        stage(unit, warehouse.paths, warehouse.settings)
+    [(source,)] = warehouse.query("SELECT source_code FROM datawarp.tbl_data_sources WHERE publication = %s", code)
+    return str(source)
+
+
+def traced(warehouse: Warehouse, source: str, row: int) -> TracedRow:
+    with closing(connect(warehouse.paths, warehouse.settings)) as connection:
+        [found] = trace(connection, warehouse.paths, source, "aug25", row)
+    return found
+
+
+def test_a_row_of_a_long_stored_table_is_traced_to_all_its_cells(warehouse: Warehouse) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Region code", "Region", "Jun-25", "Jul-25", "Aug-25"])
+    for row in range(12):
+        sheet.append([f"E{row:02}", f"Region {row}", row, ":" if row == 3 else 100 + row, 200 + row])
+    path = warehouse.paths.root / "releases" / "series" / "series.xlsx"
+    path.parent.mkdir(parents=True)
+    book.save(path)
+    source = release(warehouse, "series")
+    assert len(warehouse.query(f"SELECT 1 FROM staging.tbl_{source} WHERE _source_row = 5")) == 3
+    cells = [(c.address, c.column, c.as_printed, c.in_database, c.marker) for c in traced(warehouse, source, 5).cells]
+    assert cells[1:] == [
+        ("B5", "region", "Region 3", "Region 3", None),
+        ("C5", "value (2025-06)", "3", "3", None),
+        ("D5", "value (2025-07)", ":", None, ":"),
+        ("E5", "value (2025-08)", "203", "203", None),
+    ]
+
+
+def test_a_corrected_row_of_a_csv_in_a_zip_is_traced_to_its_record(warehouse: Warehouse) -> None:
+    lines = ["Org code,Org name,Beds", *(f'R{i:02},"Trust {i},\nNorth",{10 + i}' for i in range(12))]
+    path = warehouse.paths.root / "releases" / "beds" / "beds.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/beds 2025.csv", "\n".join(lines))
+    corrections = warehouse.paths.root / "config" / "corrections" / "beds.yaml"
+    corrections.parent.mkdir(parents=True)
+    corrections.write_text(
+        "corrections: [{source: beds, period: aug25, column: beds, where: {org_code: R03}, old: 13, new: 31, "
+        "reason: digits swapped}]"
+    )
+    assert release(warehouse, "beds") == "beds"
+    row = traced(warehouse, "beds", 5)
+    assert (row.filename, row.member) == ("beds.zip", "data/beds 2025.csv")
+    beds = row.cells[2]
+    assert (beds.address, beds.as_printed, beds.in_database) == ("C5", "13", "31")
+    assert beds.correction == "'13' was published; digits swapped"
+    assert "Trust 3, North" in row.told().splitlines()[-2]
 
 
 def test_a_download_that_changed_is_not_believed(installed: tuple[Warehouse, Registry]) -> None:

@@ -6,6 +6,7 @@ error is there: when the cells no longer hold the old value, the load fails and 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from datawarp.errors import ContractError, RegistryError
 from datawarp.files import json_bytes, sha256_bytes
-from datawarp.manifest.models import FileEntry
 from datawarp.registry.models import Model
 from datawarp.registry.periods import Period, parse_period
 from datawarp.warehouse.types import column_type, fitted, printed
@@ -64,9 +64,10 @@ class Correction(Model):
             raise ValueError("old and new are the same value")
         return self
 
-    def applies_to(self, source_code: str, entry: FileEntry) -> bool:
-        """Whether the table ``entry`` of a source is one that it speaks of."""
-        return self.source == source_code and self.sheet in (None, entry.sheet)
+    @property
+    def columns(self) -> set[str]:
+        """The columns that a table must have for it to apply."""
+        return {self.column, *self.where}
 
 
 class CorrectionFile(Model):
@@ -92,6 +93,16 @@ def corrections_path(root: Path, publication: str) -> Path:
 
 def read_corrections(root: Path, publication: str, period: Period) -> list[Correction]:
     """The corrections of one release, in file order; none without a file. Raises :class:`RegistryError`."""
+    return corrections_of(read_file(root, publication), period)
+
+
+def corrections_of(written: list[Correction], period: Period) -> list[Correction]:
+    """Those of a publication's corrections that are of ``period``."""
+    return [c for c in written if parse_period(c.period).canonical == period.canonical]
+
+
+def read_file(root: Path, publication: str) -> list[Correction]:
+    """All corrections of a publication, in file order; none without a file. Raises :class:`RegistryError`."""
     path = corrections_path(root, publication)
     try:
         document = yaml.safe_load(path.read_bytes())
@@ -108,7 +119,7 @@ def read_corrections(root: Path, publication: str, period: Period) -> list[Corre
             where=str(path),
             hint="see config/corrections/README.md",
         ) from None
-    return [c for c in file.corrections if parse_period(c.period).canonical == period.canonical]
+    return file.corrections
 
 
 def corrections_version(corrections: list[Correction]) -> str | None:
@@ -139,11 +150,13 @@ class Corrector:
         rows = [i for i, chosen in enumerate(mask.to_pylist()) if chosen] if mask.true_count else []
         if not rows:
             return batch
-        index = self._column(batch, correction.column, correction)
+        index = batch.schema.get_field_index(correction.column)
         column = batch.column(index)
         kind = column_type(column.type)
         assert kind is not None
-        new = fitted(correction.new, kind)
+        old, new = fitted(correction.old, kind), fitted(correction.new, kind)
+        if old is None and correction.old is not None:
+            return batch  # no cell of this type holds it
         if new is None and correction.new is not None:
             raise ContractError(
                 f"the correction of {correction.column!r} to {correction.new!r} does not fit the column's type {kind}",
@@ -153,7 +166,7 @@ class Corrector:
         values = column.to_pylist()
         numbers = batch.column("_source_row")
         for i in rows:
-            if printed(values[i]) == printed(fitted(correction.old, kind)):
+            if printed(values[i]) == printed(old):
                 self.cells.append(CorrectedCell(correction, numbers[i].as_py(), printed(values[i]), printed(new)))
                 values[i] = new
         return batch.set_column(index, batch.schema.field(index), pa.array(values, column.type))
@@ -166,7 +179,7 @@ class Corrector:
         if correction.row is not None:
             chosen = pc.equal(batch.column("_source_row"), correction.row)
         for name, value in correction.where.items():
-            column = batch.column(self._column(batch, name, correction))
+            column = batch.column(name)
             kind = column_type(column.type)
             wanted = fitted(value, kind) if kind else None
             if value is None:
@@ -178,18 +191,8 @@ class Corrector:
             chosen = pc.and_(chosen, found)
         return chosen
 
-    def _column(self, batch: pa.RecordBatch, name: str, correction: Correction) -> int:
-        index = batch.schema.get_field_index(name)
-        if index < 0:
-            raise ContractError(
-                f"a correction speaks of a column {name!r}, and the table has {', '.join(batch.schema.names)}",
-                where=self._where,
-                hint=f"correct the entry with the reason {correction.reason!r} in config/corrections",
-            )
-        return int(index)
 
-
-def check_expected(corrections: list[Correction], cells: list[CorrectedCell], where: str) -> None:
+def check_expected(corrections: Iterable[Correction], cells: Collection[CorrectedCell], where: str) -> None:
     """Raise :class:`ContractError` when a correction met another number of wrong cells than it expects."""
     for correction in corrections:
         met = sum(1 for cell in cells if cell.correction is correction)
@@ -198,5 +201,6 @@ def check_expected(corrections: list[Correction], cells: list[CorrectedCell], wh
                 f"the correction of {correction.source}.{correction.column} expects {correction.expect} cell(s) with "
                 f"{correction.old!r} and found {met} (reason: {correction.reason})",
                 where=where,
-                hint="the publisher has probably fixed it: remove the entry from config/corrections, or correct it",
+                hint="the publisher has probably fixed it: remove the entry from config/corrections, or correct it; "
+                f"what is printed in place of a number is in {correction.column}_marker",
             )

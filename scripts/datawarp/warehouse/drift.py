@@ -107,5 +107,10 @@ def choose(registry: Registry, publication: str, before: str | None, after: str 
     second = second or units[-1]
     earlier = [u for u in units if u.when.order < second.when.order]
     if not earlier:
-        raise WarehouseError(f"{second.name} is the first release of {publication}: there is none before it")
+        raise WarehouseError(
+            f"{second.name} is the first release of {publication}: there is none before it",
+            hint=f"add to=PERIOD to the command, one of {', '.join(u.period for u in units[1:])}"
+            if len(units) > 1
+            else "add the next release to the registry when it is out, and run again",
+        )
     return earlier[-1], second

@@ -33,6 +33,7 @@ class TracedCell:
     in_database: str | None
     marker: str | None
     correction: str | None
+    is_stored: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class TracedRow:
         ]
         rows = [("cell", "header", "as printed", "column", "in the warehouse")]
         for cell in self.cells:
-            stored = "null" if cell.in_database is None else cell.in_database
+            stored = "null" if cell.in_database is None else _one_line(cell.in_database)
+            stored = stored if cell.is_stored else "(left out)"
             stored += f"  (printed: {cell.marker})" if cell.marker is not None else ""
             stored += f"  (corrected: {cell.correction})" if cell.correction is not None else ""
             rows.append((cell.address, cell.header, cell.as_printed, cell.column, stored))
@@ -74,8 +76,12 @@ class TracedRow:
 
 
 def _fit(text: str, width: int) -> str:
-    one_line = " ".join(text.split())
+    one_line = _one_line(text)
     return (one_line[: width - 1] + "…" if len(one_line) > width else one_line).ljust(width)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def trace(connection: Connection, paths: Paths, source: str, period: str, row: int) -> list[TracedRow]:
@@ -183,11 +189,7 @@ def _traced(
         member,
         sheet,
         paths.relative(download),
-        [
-            _cell(column, cells, row, stored, corrections)
-            for column in columns
-            if (stored := _stored(column, rows)) is not None
-        ],
+        [_cell(column, cells, row, _stored(column, rows), corrections) for column in columns],
     )
 
 
@@ -231,12 +233,12 @@ def _cell(
     column: dict[str, Any],
     cells: Sequence[Cell],
     row: int,
-    stored: tuple[str, Any, Any],
+    stored: tuple[str, Any, Any] | None,
     corrections: dict[str, str],
 ) -> TracedCell:
     index = column_index(column["column"])
     value = cells[index] if index < len(cells) else None
-    name, held, marker = stored
+    name, held, marker = stored or (column["name"], None, None)
     return TracedCell(
         column=name,
         address=f"{column['column']}{row}",
@@ -244,5 +246,6 @@ def _cell(
         as_printed="" if value is None else printed_cell(value),
         in_database=printed(held),
         marker=marker,
-        correction=corrections.get(name.split(" ")[0]),
+        correction=corrections.get(name.split(" ")[0]) or corrections.get(f"{name}{MARKER}"),
+        is_stored=stored is not None,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from datawarp.errors import ManifestError
+from datawarp.errors import ContractError, ManifestError
 from datawarp.files import sha256_file
 from datawarp.manifest.document import read_manifest
 from datawarp.manifest.models import Column, ColumnType, FileEntry, Manifest, Source
@@ -15,7 +15,7 @@ from datawarp.manifest.tables import open_table
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
-from datawarp.warehouse.corrections import CorrectedCell, Correction, Corrector
+from datawarp.warehouse.corrections import CorrectedCell, Correction, Corrector, check_expected
 from datawarp.warehouse.types import column_type, wider
 
 if TYPE_CHECKING:
@@ -124,6 +124,11 @@ class SourceLoad:
         """Whether rows that other units loaded for the same period stay."""
         return any(table.entry.mode == "append" for table in self.tables)
 
+    def check_corrections(self) -> None:
+        """Raise :class:`ContractError` unless each correction met the cells it expects; to be asked after all rows."""
+        given = {id(c): c for table in self.tables for c in table.corrections}
+        check_expected(given.values(), [c for t in self.tables for c in t.corrected], self.tables[0].where)
+
     def columns(self) -> dict[str, IncomingColumn]:
         """The columns of all its tables together, each with the widest type that one of them has."""
         found: dict[str, IncomingColumn] = {}
@@ -178,12 +183,36 @@ def plan(unit: Unit, paths: Paths, settings: Settings, corrections: list[Correct
         tables = []
         for entry in source.files:
             schema, batches = open_table(paths, unit.name, entry, settings)
-            own = [c for c in corrections if c.applies_to(source.code, entry)]
-            table = Table(entry, source, schema, unit, paths, settings, own, batches)
+            table = Table(entry, source, schema, unit, paths, settings, [], batches)
             _check_schema(table)
             tables.append(table)
         sources.append(SourceLoad(source, tables))
+    _give_corrections(corrections, sources, where)
     return UnitLoad(unit, manifest, sha256_file(path), sources)
+
+
+def _give_corrections(corrections: list[Correction], sources: list[SourceLoad], where: str) -> None:
+    """Give each correction to the tables that it speaks of; raises :class:`ContractError` when there is none."""
+    for correction in corrections:
+        tables = [t for s in sources if s.code == correction.source for t in s.tables]
+        on_sheet = [t for t in tables if correction.sheet in (None, t.entry.sheet)]
+        fitting = [t for t in on_sheet if correction.columns <= set(t.schema.names)]
+        if not fitting:
+            if not tables:
+                found = f"source {correction.source}, and the unit has {', '.join(s.code for s in sources)}"
+            elif not on_sheet:
+                sheets = ", ".join(dict.fromkeys(repr(t.entry.sheet) for t in tables))
+                found = f"sheet {correction.sheet!r}, and {correction.source} is on {sheets}"
+            else:
+                missing = min(correction.columns - set(on_sheet[0].schema.names))
+                found = f"a column {missing!r}, and the table has {', '.join(on_sheet[0].schema.names)}"
+            raise ContractError(
+                f"a correction speaks of {found}",
+                where=on_sheet[0].where if on_sheet else where,
+                hint=f"correct the entry with the reason {correction.reason!r} in config/corrections",
+            )
+        for table in fitting:
+            table.corrections.append(correction)
 
 
 def _check_names(manifest: Manifest, where: str) -> None:

@@ -9,7 +9,6 @@ from psycopg2 import sql
 
 from datawarp.errors import ContractError
 from datawarp.manifest.models import ColumnType
-from datawarp.warehouse.corrections import check_expected
 from datawarp.warehouse.load import evolve, lineage
 from datawarp.warehouse.load.context import LoadContext, Outcome, Written
 from datawarp.warehouse.load.contract import body_rows, check_account
@@ -50,8 +49,7 @@ def may_be_there(
 
 def leave(cursor: Cursor, context: LoadContext, source: SourceLoad, own: Standing, tally: Tally) -> Written:
     """The rows are there: bring their lineage up to date."""
-    for table in source.tables:
-        check_expected(table.corrections, table.corrected, table.where)
+    source.check_corrections()
     ids = lineage.register_files(cursor, context.unit, source, own.load_id)
     lineage.count_files(cursor, {ids[t.entry.id]: tally.rows[t.entry.id] for t in source.tables})
     return _written("unchanged", source, tally)
@@ -128,7 +126,7 @@ def _copy(
         counted = tally.rows[table.entry.id]
         if copied != counted:
             raise ContractError(f"{counted:,} rows were sent and the database took {copied:,}", where=table.where)
-        check_expected(table.corrections, table.corrected, table.where)
+    source.check_corrections()
     return tally
 
 

@@ -162,6 +162,10 @@ def _download(paths: Paths, unit: str, file: Mapping[str, Any], hashes: bool) ->
         )
     if hashes and sha256_file(original) != file["sha256"]:
         return Finding(
-            "downloads", "severe", unit, f"{file['path']} is not what was downloaded", f"snakemake refresh_{unit}"
+            "downloads",
+            "severe",
+            unit,
+            f"{file['filename']} is not what was downloaded ({file['path']})",
+            f"snakemake refresh_{unit}",
         )
     return None

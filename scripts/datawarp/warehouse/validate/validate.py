@@ -73,7 +73,7 @@ def _corrections(paths: Paths, registry: Registry, loads: list[Standing]) -> Ite
                 "warning",
                 unit.name,
                 "its corrections changed since it was loaded",
-                f"snakemake refresh_{unit.name}",
+                "snakemake all",
             )
 
 
