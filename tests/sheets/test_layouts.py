@@ -262,6 +262,21 @@ Assam|1500|21000|310
 Bihar|1620|60500|3300""",
         [((1, 2), (3, 4), "State | (1); Total | (2); Central | (3); Local | (4)")],
     ),
+    "the change of figures": (
+        """
+Area|Change|Per cent change
+North|+1,234|+2.3
+South|-345|-0.6""",
+        [((1, 1), (2, 3), "Area; Change; Per cent change")],
+    ),
+    "comments longer than the figures": (
+        """
+Organisation|Records|Comment
+RA1|120|Submitted late because of a system migration that affected the extract for two weeks in March.
+RA2|130|
+RA3||No submission was received from this organisation in this period; expected to resume next quarter.""",
+        [((1, 1), (2, 4), "Organisation; Records; Comment")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

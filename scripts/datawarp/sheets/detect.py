@@ -17,7 +17,7 @@ from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_
 from datawarp.sheets.columns import LONG, printed_header, unique_names, unit_of
 from datawarp.sheets.finding import ColumnFinding, SheetFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_letters
-from datawarp.sheets.header_rows import find_boundary
+from datawarp.sheets.header_rows import best_boundary, find_boundary
 from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
@@ -81,9 +81,23 @@ def find_candidates(view: View) -> list[Candidate]:
     """All tables of a sheet in reading order."""
     found: list[Candidate] = []
     _search(view, 0, len(view.rows), 0, view.width - 1, found)
-    if not found and (bare := without_header(view)):
-        found.append(bare)
+    if not found and (other := without_header(view) or _best_guess(view)):
+        found.append(other)
     return sorted(found, key=lambda c: (c.first_row, c.columns[0]))
+
+
+def _best_guess(view: View) -> Candidate | None:
+    """The table of a sheet of figures where no row is a header beyond doubt, below the row that serves best."""
+    boundary = best_boundary(view, 0, len(view.rows), 0, view.width - 1)
+    if boundary is None:
+        return None
+    header = find_header(view, boundary, 0, 0, view.width - 1)
+    candidate = _candidate(
+        view, boundary, header, find_body(view, boundary, len(view.rows), 0, view.width - 1), view.width - 1
+    )
+    doubt = f"no row is a header beyond doubt; row {view.numbers[boundary.row] + 1} serves best: have a look"
+    candidate.evidence.append(doubt)
+    return candidate
 
 
 def without_header(view: View) -> Candidate | None:

@@ -15,6 +15,9 @@ from datawarp.sheets.labels import TIME_WORD, is_time_word
 from datawarp.sheets.series import is_long_sequence, is_sequence
 from datawarp.sheets.view import View
 
+GUESS = 0.1  # the least score of a header where none is beyond doubt
+FEWEST_GUESSED = 3  # rows with figures that make a guess worth while
+FAR = 60  # rows from the top that it is looked for in
 _LETTER = re.compile(r"[\[(]([a-z]|\d{1,2})[\])]", re.I)
 # What a label of labels is.
 _AXIS = re.compile(
@@ -34,6 +37,22 @@ def find_boundary(view: View, start: int, stop: int, first: int, last: int) -> B
                 return series
             return _extended(view, found, stop, first, last)
     return attribute_block(view, start, stop, first, last)
+
+
+def best_boundary(view: View, start: int, stop: int, first: int, last: int) -> Boundary | None:
+    """The row that serves best as a header of figures where none serves well, or None where there are hardly any."""
+    best: Boundary | None = None
+    for i in range(start, min(stop, start + FAR)):
+        texts = [c for c in view.filled(i, first, last) if view.kinds[i][c] == TEXT]
+        if len(texts) < 2 or is_key_and_value(view, i, first, last):
+            continue
+        found = score(view, i, stop, first, last)
+        if found is None or found.score < GUESS or len(found.data) < 2 or not set(texts) & set(found.data):
+            continue
+        rows = [j for j in found.sample if sum(view.kinds[j][c] == NUMBER for c in found.data) >= 2]
+        if len(rows) >= FEWEST_GUESSED and (best is None or found.score > best.score):
+            best = found
+    return best
 
 
 def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:

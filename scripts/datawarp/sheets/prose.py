@@ -116,7 +116,8 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
     counted = {c: sum(view.down[c].count(k, rows.start, rows.stop) for k in (NUMBER, DATE)) for c in figures}
     # Numbers right of the first column make a table, unless they are a few in a list of prose.
     stray = any(counted[c] for c in figures if c != columns[0])
-    if stray and sum(counted.values()) > 2:
+    few = sum(counted.values())
+    if stray and (few > 2 or 2 * few > len(rows)):
         return None
     texts = {
         c: [one_line(view.value(i, c)) for i in rows if view.kinds[i][c] not in (BLANK, NUMBER, DATE)] for c in columns
@@ -218,6 +219,9 @@ def _is_history(view: View, candidate: Candidate) -> bool:
     if not any(_HISTORY.search(h) for h in heads):
         return False
     figures = [c for c in candidate.columns if c in candidate.boundary.data]
+    told = [h for h, c in zip(heads, candidate.columns, strict=True) if c not in figures]
+    if figures and not any(_HISTORY.search(h) or _OF_HISTORY.search(h) for h in told):
+        return False  # the change of an area's figures is data
     named = [h for h in heads if _HISTORY.search(h) or _OF_HISTORY.search(h)]
     return len(named) >= 0.6 * len(heads) and len(figures) <= 2 and len(figures) < len(candidate.columns)
 
