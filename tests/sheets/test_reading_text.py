@@ -266,6 +266,18 @@ def test_preamble_and_notes_of_a_streamed_file(tmp_path: Path) -> None:
     assert [c[0] for c in columns.values()] == ["date", "text", "integer", "numeric", "integer"]
 
 
+@pytest.mark.parametrize(("blank", "complete"), [(None, False), (3, False), (9_000, True), (17_990, False)])
+def test_a_file_with_blank_lines_in_its_middle_is_looked_at_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: int | None, complete: bool
+) -> None:
+    monkeypatch.setattr("datawarp.sheets.book.STREAMED", 10_000)
+    body = lines(18_000)
+    if blank is not None:
+        body.insert(blank, "")
+    (grid,) = grids(tmp_path, "\n".join([*body, ""]).encode())
+    assert grid.complete == complete and grid.n_rows == len(body)
+
+
 def test_streams_out_of_archives(tmp_path: Path) -> None:
     data = "\n".join([*lines(9000), ""]).encode()
     plain = typed(tmp_path, data, streamed=10_000)

@@ -13,8 +13,9 @@ from datawarp.sheets.csv_reader import read_csv
 from datawarp.sheets.grid import Grid
 
 UNPACKED_LIMIT = 20_000_000_000
-# Text files above this size are sampled and streamed.
-STREAMED = 50 << 20
+# Text files above this size are sampled and streamed; up to the larger one those with blank lines in their
+# middle are looked at whole, since another table may begin there.
+STREAMED, WHOLE = 8 << 20, 50 << 20
 
 
 def open_book(
@@ -36,20 +37,27 @@ def open_book(
 def read_blob(blob: Blob, content: Format, streamed: int | None = None, sheet: str | None = None) -> Iterator[Grid]:
     """The sheets of one file that is no archive; with ``sheet``, of a workbook the one of that name alone."""
     if content == "csv":
-        streamed = STREAMED if streamed is None else streamed
-        with blob.opener() as stream:
-            data = read_up_to(stream, streamed + 1)
-        if len(data) <= streamed:
-            yield read_csv(blob, data)
-        else:
-            from datawarp.sheets.csv_stream import open_stream
-
-            del data
-            yield open_stream(blob)
+        yield _read_text(blob, STREAMED if streamed is None else streamed, WHOLE if streamed is None else 0)
     else:
         from datawarp.sheets.workbook_reader import read_workbook
 
         yield from read_workbook(blob, content, sheet)
+
+
+def _read_text(blob: Blob, streamed: int, whole: int) -> Grid:
+    """A text file, in memory up to ``streamed`` bytes; up to ``whole`` when blank lines lie in its middle."""
+    with blob.opener() as stream:
+        data = read_up_to(stream, streamed + 1)
+    if len(data) <= streamed:
+        return read_csv(blob, data)
+    from datawarp.sheets.csv_stream import open_stream
+
+    del data
+    grid = open_stream(blob)
+    if grid.stream is not None and grid.stream.gaps and grid.stream.size <= whole:
+        with blob.opener() as stream:
+            return read_csv(blob, read_up_to(stream, whole + 1))
+    return grid
 
 
 def one_grid(

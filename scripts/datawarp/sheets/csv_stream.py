@@ -23,6 +23,7 @@ from datawarp.sheets.encodings import encoding_of
 from datawarp.sheets.finding import TableFinding
 from datawarp.sheets.grid import Cell, Grid
 from datawarp.sheets.text_batches import Tallies, typed_batch
+from datawarp.sheets.view import HEAD, TAIL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,7 @@ HEAD_ROWS, TAIL_ROWS = 2000, 400
 TAIL_BYTES = 1 << 20
 BLOCK = 1 << 20
 SURVEY_BLOCK = 2 << 20
-ARROW_BLOCK = 4 << 20
+ARROW_BLOCK = 1 << 20
 CHUNK_ROWS = 32_768
 _BLANK_LINE = re.compile(rb"\n\r?(?=\n)")
 
@@ -53,7 +54,7 @@ class Survey:
 
 @dataclass
 class CsvStream:
-    """A large text file, to be read again from its first byte for every pass."""
+    """A large text file, to be read again from its first byte for every pass; ``gaps``: with blank lines within."""
 
     blob: Blob
     dialect: Dialect
@@ -64,6 +65,7 @@ class CsvStream:
     fields: int = 0
     head_ends: list[int] = field(default_factory=list)
     tail_lengths: list[int] = field(default_factory=list)
+    gaps: bool = False
 
     def batches(self, table: TableFinding, tallies: Tallies) -> Iterator[pa.RecordBatch]:
         """The body of ``table`` typed as its columns say, with a marker column for every typed column.
@@ -222,7 +224,7 @@ def open_stream(blob: Blob) -> Grid:
         tail, lengths = _tail(blob, survey, dialect)
         stream_of = CsvStream(blob, dialect, shape, True, n_rows, survey.size, shape.width, ends, lengths)
     else:
-        stream_of = CsvStream(blob, dialect, shape, False, 0)
+        stream_of = CsvStream(blob, dialect, shape, False, 0, survey.size)
         head, last, n_rows = [], deque[list[Cell]](maxlen=TAIL_ROWS), 0
         for row in stream_of.records():
             n_rows += 1
@@ -230,6 +232,7 @@ def open_stream(blob: Blob) -> Grid:
                 head.append(row)
             last.append(row)
         tail, stream_of.n_rows = list(last), n_rows
+    stream_of.gaps = _has_gaps(start, survey)
     reader = f"csv ({reader_words(dialect)}, streamed)"
     return Grid(
         None,
@@ -244,6 +247,13 @@ def open_stream(blob: Blob) -> Grid:
         decimal=dialect.decimal,
         notes=dialect_notes(dialect),
     )
+
+
+def _has_gaps(start: bytes, survey: Survey) -> bool:
+    """Whether blank lines lie between the first and the last lines that detection looks at."""
+    first = sum(len(line) + 1 for line in start.split(b"\n")[:HEAD])
+    last = survey.size - sum(len(line) + 1 for line in survey.tail.split(b"\n")[-TAIL:])
+    return any(first <= at < last for at in survey.blank_lines)
 
 
 def _first_look(start: bytes, encoding: tuple[str, int] | None) -> tuple[Dialect, Shape]:
