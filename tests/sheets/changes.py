@@ -1,0 +1,125 @@
+"""Changes to a sheet that leave its tables what they were, as publishers make them from release to release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from datawarp.sheets.finding import TableFinding
+from datawarp.sheets.grid import Cell, Grid, Merge
+
+Place = tuple[tuple[int, int] | None, tuple[int, int], tuple[tuple[int, str], ...]]
+
+
+def place(table: TableFinding, down: int = 0, right: int = 0, longer: int = 0) -> Place:
+    """Where a table lies and what its headers are, moved down and to the right, its body ``longer`` by some rows."""
+    head = table.header_rows and (table.header_rows[0] + down, table.header_rows[1] + down)
+    body = (table.data_rows[0] + down, table.data_rows[1] + down + longer)
+    return head, body, tuple((c.index + right, c.original_name) for c in table.columns)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A changed sheet and where its tables are to be found."""
+
+    grid: Grid
+    tables: list[Place]
+
+
+def with_rows(grid: Grid, rows: Sequence[Sequence[Cell]], down: int = 0, right: int = 0, **more: object) -> Grid:
+    """A sheet of other rows, its merged ranges moved with them."""
+    merges = [Merge(m.top + down, m.left + right, m.bottom + down, m.right + right) for m in grid.merges]
+    return Grid(grid.sheet, grid.member, rows, grid.reader, grid.sheet_type, merges=merges, **more)  # type: ignore[arg-type]
+
+
+def moved_right(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """Two blank columns at the left."""
+    rows = [[None, None, *row] for row in grid.rows]
+    return Change(with_rows(grid, rows, right=2), [place(t, right=2) for t in tables])
+
+
+def moved_down(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """Three blank rows at the top."""
+    return Change(with_rows(grid, [(), (), (), *grid.rows], down=3), [place(t, down=3) for t in tables])
+
+
+def with_logo(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """The publisher's name at the top right, and a blank row."""
+    width = max(map(len, grid.rows))
+    rows = [[*[None] * (width - 1), "NHS England"], [], *grid.rows]
+    return Change(with_rows(grid, rows, down=2), [place(t, down=2) for t in tables])
+
+
+def with_link(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """A link to the contents at the top left."""
+    return Change(with_rows(grid, [["Back to contents"], *grid.rows], down=1), [place(t, down=1) for t in tables])
+
+
+def with_white_space(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """Blank cells that hold a space, and a used range that runs past the table."""
+    width = max(map(len, grid.rows))
+    rows = [[" " if c is None else c for c in [*row, *[None] * (width - len(row))]] for row in grid.rows]
+    return Change(with_rows(grid, [*rows, *[[" "] * width] * 5]), [place(t) for t in tables])
+
+
+def with_hidden(grid: Grid, tables: Sequence[TableFinding]) -> Change:
+    """Rows and columns that are hidden are read as the others."""
+    hidden = {"hidden_rows": frozenset(range(2, len(grid.rows), 3)), "hidden_columns": frozenset({0, 2})}
+    return Change(with_rows(grid, grid.rows, **hidden), [place(t) for t in tables])
+
+
+def without_notes(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """Nothing below the body."""
+    if len(tables) != 1:
+        return None
+    return Change(with_rows(grid, grid.rows[: tables[0].data_rows[1]]), [place(tables[0])])
+
+
+def with_notes_at_once(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """Notes below the body without a blank row between."""
+    if len(tables) != 1:
+        return None
+    notes = [["Source: Office for National Statistics"], ["1. Figures are rounded."], ["[c] = suppressed"]]
+    return Change(with_rows(grid, [*grid.rows[: tables[0].data_rows[1]], *notes]), [place(tables[0])])
+
+
+def with_total(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """One more row, of sums."""
+    sums = _sums(grid, tables)
+    if sums is None:
+        return None
+    end = tables[0].data_rows[1]
+    return Change(with_rows(grid, [*grid.rows[:end], sums, *grid.rows[end:]]), [place(tables[0], longer=1)])
+
+
+def with_total_apart(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """One more row, of sums, below a blank one."""
+    sums = _sums(grid, tables)
+    if sums is None:
+        return None
+    end = tables[0].data_rows[1]
+    return Change(with_rows(grid, [*grid.rows[:end], [], sums, *grid.rows[end:]]), [place(tables[0], longer=2)])
+
+
+def _sums(grid: Grid, tables: Sequence[TableFinding]) -> list[Cell] | None:
+    """A row of totals for a table with labels and figures."""
+    if len(tables) != 1:
+        return None
+    first, last = tables[0].data_rows
+    words = [c.index for c in tables[0].columns if c.type == "text"]
+    row: list[Cell] = [None] * (tables[0].last_column + 1)
+    for column in tables[0].columns:
+        cells = [r[column.index] for r in grid.rows[first - 1 : last] if column.index < len(r)]
+        figures = [c for c in cells if isinstance(c, int | float)]
+        if figures and column.type in ("integer", "numeric"):
+            row[column.index] = float(sum(figures)) + 0.25
+    if not words or sum(c is not None for c in row) < 2:
+        return None
+    row[words[0]] = "Total"
+    return row
+
+
+CHANGES: tuple[Callable[[Grid, Sequence[TableFinding]], Change | None], ...] = (
+    moved_right, moved_down, with_logo, with_link, with_white_space, with_hidden, without_notes, with_notes_at_once,
+    with_total, with_total_apart,
+)  # fmt: skip

@@ -1,0 +1,365 @@
+"""Layouts of statistical sheets as text: cells between bars, ``<`` merged to the left, ``^`` merged upwards."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from grids import grid
+
+from datawarp.sheets.grid import Cell, Grid
+
+Expected = tuple[tuple[int, int], tuple[int, int], str]  # header rows, body rows, headers
+
+
+def cell(text: str) -> Cell:
+    """A number, a day or a text as written; ``<`` and ``^`` are blanks inside a merged range."""
+    if re.fullmatch(r"-?\d*\.?\d+", text):
+        return float(text)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return datetime.fromisoformat(text)
+    return None if text in ("", "<", "^") else text
+
+
+def sheet(text: str) -> Grid:
+    """The grid that a text draws."""
+    lines = [[part.strip() for part in line.split("|")] for line in text.strip("\n").split("\n")]
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    for r, line in enumerate(lines):
+        for c, part in enumerate(line):
+            if part in ("<", "^"):
+                before = (r, c - 1) if part == "<" else (r - 1, c)
+                owner[r, c] = owner.get(before, before)
+    merges = []
+    for top, left in dict.fromkeys(owner.values()):
+        covered = [place for place, first in owner.items() if first == (top, left)]
+        merges.append((top, left, max(r for r, _ in covered), max(c for _, c in covered)))
+    return grid([[cell(part) for part in line] for line in lines], merges)
+
+
+LAYOUTS: dict[str, tuple[str, list[Expected]]] = {
+    "percentiles as headings": (
+        """
+Description|Jobs|Median|10|20|25|30
+UK|24000|500.5|150|200.1|250|301
+England|20000|510.5|160|210.1|260|311""",
+        [((1, 1), (2, 3), "Description; Jobs; Median; 10; 20; 25; 30")],
+    ),
+    "a first record whose counts are in step": (
+        """
+Table 1.1: Offences
+Offence|2022||||2023||
+|Q1|Q2|Q3|Q4|Q1|Q2|Q3
+Violence|10|20|30|40|50|60|70
+Theft|11|21|31|41|51|61|71""",
+        [
+            (
+                (2, 3),
+                (4, 5),
+                "Offence; 2022 | Q1; 2022 | Q2; 2022 | Q3; 2022 | Q4; 2023 | Q1; 2023 | Q2; 2023 | Q3",
+            )
+        ],
+    ),
+    "quintiles below a merged heading": (
+        """
+Table 2
+|Quintile|<|<|<
+Age|1|2|3|4
+0-4|155|231|98|14
+5-9|90|187|65|39""",
+        [
+            (
+                (2, 3),
+                (4, 5),
+                "Age; Quintile | 1; Quintile | 2; Quintile | 3; Quintile | 4",
+            )
+        ],
+    ),
+    "labels merged across the table": (
+        """
+Measure|2020|2021|2022
+All persons|<|<|<
+Rate|1.5|1.6|1.8
+Males|<|<|<
+Rate|1.1|1.2|1.5""",
+        [((1, 1), (2, 5), "Measure; 2020; 2021; 2022")],
+    ),
+    "units merged over the figures": (
+        """
+|Owners|Renters
+|thousands|<
+All|100|200
+Leeds|30|41""",
+        [((1, 2), (3, 4), "; Owners | thousands; Renters | thousands")],
+    ),
+    "labels named below dates": (
+        """
+Daily admissions
+||2021-01-01|2021-01-02|2021-01-03
+Code|Name|||
+|ENGLAND|2000|2100|2200
+
+Y56|London|800|810|820""",
+        [((2, 3), (4, 6), "Code; Name; 2021-01-01; 2021-01-02; 2021-01-03")],
+    ),
+    "figures with marks": (
+        """
+Area|2020 [r]|2021 [r]
+North|100 [r]|110
+South|90|95 [p]
+East|[x]|80""",
+        [((1, 1), (2, 4), "Area; 2020 [r]; 2021 [r]")],
+    ),
+    "headings that begin with a number": (
+        """
+Area|1 (first)|2 (second)|3 (third)
+North|155|231|98
+South|90|187|65""",
+        [((1, 1), (2, 3), "Area; 1 (first); 2 (second); 3 (third)")],
+    ),
+    "an unlabelled total": (
+        """
+Dept|Date|Supplier|Amount
+DHSC|2023-04-05|ACME|30000.5
+DHSC|2023-04-06|BETA|45000
+|||75000.5""",
+        [((1, 1), (2, 4), "Dept; Date; Supplier; Amount")],
+    ),
+    "remarks directly below the body": (
+        """
+Area|2020|2021
+North|100|110
+South|90|95
+Data for 2021 are subject to change
+Regions as at 1 April""",
+        [((1, 1), (2, 3), "Area; 2020; 2021")],
+    ),
+    "as many notes as rows": (
+        """
+Area|2022|2023
+A|1|2
+B|3|4
+
+Notes
+1|Figures for 2023 are provisional
+2|Rounded to 5""",
+        [((1, 1), (2, 3), "Area; 2022; 2023")],
+    ),
+    "a key beside the rows": (
+        """
+Table 7: Waits
+Org|Jan|Feb|||Key
+AA|10|27||*|Suppressed
+BB|31|44||..|Not available
+CC|*|63
+DD|8|..""",
+        [((2, 2), (3, 6), "Org; Jan; Feb")],
+    ),
+    "series with their particulars above periods": (
+        """
+Title|CPI: all items|CPI: food
+CDID|D7BT|D7BU
+PreUnit||
+Unit|Index|Index
+Release date|17-04-2024|17-04-2024
+Next release|22 May 2024|22 May 2024
+Important notes||
+2022|121.7|124.6
+2023|130.5|142.9
+2023 Q1|127.9|139.7
+2023 JAN|126.4|137.5""",
+        [
+            (
+                (1, 7),
+                (8, 11),
+                "Title | CDID | PreUnit | Unit | Release date | Next release | Important notes; "
+                "CPI: all items | D7BT | Index | 17-04-2024 | 22 May 2024; "
+                "CPI: food | D7BU | Index | 17-04-2024 | 22 May 2024",
+            )
+        ],
+    ),
+    "numbers and blanks among the attributes of series": (
+        """
+|Persons: Male|Persons: Female
+Unit||
+PreUnit||
+Frequency|Quarter|Quarter
+No. Obs|168|168
+Series ID|A2060825K|A2060834L
+Jun-1981|2608351|2626538
+Sep-1981|2616060|2634534
+Dec-1981|2624579|2643527""",
+        [
+            (
+                (1, 6),
+                (7, 9),
+                "Unit | PreUnit | Frequency | No. Obs | Series ID; Persons: Male | Quarter | 168 | A2060825K; "
+                "Persons: Female | Quarter | 168 | A2060834L",
+            )
+        ],
+    ),
+    "particulars with a date above a table": (
+        """
+population|All usual residents
+date|2011
+rural urban|Total
+
+Area|All|Males|Density
+Darlington|105|51|5.4
+Durham|513|250|2.3""",
+        [((5, 5), (6, 7), "Area; All; Males; Density")],
+    ),
+    "codes and labels of the columns on two rows": (
+        """
+GEO_ID|NAME|B01003_001E|B01003_001M
+id|Area name|Estimate|Margin of error
+US01001|Autauga|55380|*****
+US48301|Loving|98|58""",
+        [((1, 2), (3, 4), "GEO_ID | id; NAME | Area name; B01003_001E | Estimate; B01003_001M | Margin of error")],
+    ),
+    "weeks merged over groups of columns": (
+        """
+Week number|11|<|12|<
+Week ended|2020-03-13|<|2020-03-20|<
+
+|England|Wales|England|Wales
+Home|2725|163|2709|151
+Hospital|4975|379|4770|401""",
+        [
+            (
+                (1, 4),
+                (5, 6),
+                "Week number | Week ended; 11 | 2020-03-13 | England; 11 | 2020-03-13 | Wales; "
+                "12 | 2020-03-20 | England; 12 | 2020-03-20 | Wales",
+            )
+        ],
+    ),
+    "columns with letters": (
+        """
+Authority|Band D|Taxbase|Precept
+|(a)|(b)|(c)
+Adur|1500|21000|310
+Arun|1620|60500|3300""",
+        [((1, 2), (3, 4), "Authority; Band D | (a); Taxbase | (b); Precept | (c)")],
+    ),
+    "columns with numbers in brackets": (
+        """
+State|Total|Central|Local
+(1)|(2)|(3)|(4)
+Assam|1500|21000|310
+Bihar|1620|60500|3300""",
+        [((1, 2), (3, 4), "State | (1); Total | (2); Central | (3); Local | (4)")],
+    ),
+    "the change of figures": (
+        """
+Area|Change|Per cent change
+North|+1,234|+2.3
+South|-345|-0.6""",
+        [((1, 1), (2, 3), "Area; Change; Per cent change")],
+    ),
+    "comments longer than the figures": (
+        """
+Organisation|Records|Comment
+RA1|120|Submitted late because of a system migration that affected the extract for two weeks in March.
+RA2|130|
+RA3||No submission was received from this organisation in this period; expected to resume next quarter.""",
+        [((1, 1), (2, 4), "Organisation; Records; Comment")],
+    ),
+    "what the labels are, a row below the headings": (
+        """
+TIME|2020|2021
+GEO (Labels)||
+Belgium|10.5|11.2
+France|20.1|:""",
+        [((1, 2), (3, 4), "TIME | GEO (Labels); 2020; 2021")],
+    ),
+    "units of some columns": (
+        """
+|||Beds|Occupied|Cost
+|||||£000
+Wales|||100|90|5.5
+|North|Bangor|10|9|1.5
+|South|Cardiff|40|35|2.5""",
+        [((1, 2), (3, 5), "; ; ; Beds; Occupied; Cost | £000")],
+    ),
+    "numbers of the columns above their codes": (
+        """
+Time period|Food|Textile
+Agg number|21|24
+Dataset identifier code|EAPT|EAPX
+2024 Jan|99.5|98.1
+2024 Feb|97.5|96.1""",
+        [
+            (
+                (1, 3),
+                (4, 5),
+                "Time period | Agg number | Dataset identifier code; Food | 21 | EAPT; Textile | 24 | EAPX",
+            )
+        ],
+    ),
+    "a group by eye beside merged groups": (
+        """
+Year|Births|<|Rate|
+|Total|Male|All|Male
+2018|100|51|11.2|10.5
+2019|101|52|11.1|10.4""",
+        [((1, 2), (3, 4), "Year; Births | Total; Births | Male; Rate | All; Rate | Male")],
+    ),
+    "a small table above a wide one": (
+        """
+Measure|Value
+Deaths|500
+Rate|12.5
+
+By region
+Region|Deaths|Rate|Lower
+North|55|9.5|8.8
+South|61|8.7|7.1""",
+        [((1, 1), (2, 3), "Measure; Value"), ((6, 6), (7, 8), "Region; Deaths; Rate; Lower")],
+    ),
+}
+
+NO_TABLES = {
+    "contents with a year of the next update": """
+Table of contents
+Table number|Table title|Next update
+Table 1|Deaths by region|2026
+Table 2|Deaths by age|2026""",
+    "sheets without a heading": """
+Workforce statistics
+Table 1|Headcount by region
+Table 2|Headcount by grade""",
+    "worksheets and what they hold": """
+Worksheet|Description|Time period
+R1|Registrations|2010 to 2023
+R2|Licences|2010 to 2023""",
+    "numbered notes in four columns": """
+Notes
+Note number|Note text|Related tables|Link
+note 1|Figures are rounded.|Table 1|
+note 2|Excludes visitors.|Table 1|Portal""",
+    "contents with pages": """
+Contents
+Table|Title|Page
+1|Deaths by age|3
+2|Deaths by sex|4""",
+    "corrections of values": """
+Revisions
+Table|Cell|Previously published|Revised
+Table 1|B12|1,234|1,256
+Table 3|F7|22.1|23.0""",
+    "numbered parts with their names": """
+Outcomes framework
+Domain 1|Preventing people from dying prematurely
+Domain 2|Enhancing quality of life
+Domain 3|Helping people to recover""",
+    "a dictionary with examples": """
+Column name|Description|Example
+month|The month of the data|202401
+count|Number of people|120""",
+    "particulars of a publication": """
+Publication title|Statistical release
+Reporting period|April 2024
+Publication date|13/06/2024
+Frequency|Monthly""",
+}
