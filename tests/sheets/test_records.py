@@ -94,3 +94,21 @@ def test_tabs_win_over_the_commas_of_one_column(tmp_path: Path) -> None:
     lines = [f"A,CP_MEUR,B1G,{c}\t{i}.5 \t: c\t{i} p" for i, c in enumerate(["AT", "DE", "FR", "EL", "IT"])]
     grid = grid_of(tmp_path, ["freq,unit,na_item,geo\\TIME_PERIOD\t2022 \t2023 \t2024 ", *lines])
     assert len(grid.rows[1]) == 4 and grid.rows[1][0] == "A,CP_MEUR,B1G,AT"
+
+
+@pytest.mark.parametrize(
+    ("lines", "even"),
+    [
+        ([HEADER, *BODY], True),
+        ([HEADER, *BODY, "", *BODY], True),
+        (["Title", HEADER, *BODY], False),
+        (["a,b", "1,2"], False),
+    ],
+)
+def test_even_records(tmp_path: Path, lines: list[str], even: bool) -> None:
+    assert grid_of(tmp_path, lines).even == even
+
+
+def test_records_that_differ_from_the_header_alone(tmp_path: Path) -> None:
+    grid = grid_of(tmp_path, ["id,name,age", "1101,John", "1102,Julie,26,Potatoes"])
+    assert grid.notes == ["row 3 has more than the usual 3 fields: cells may have shifted"]

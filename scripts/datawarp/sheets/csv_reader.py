@@ -10,6 +10,8 @@ from datawarp.sheets.csv_records import Shape, Uneven, records
 from datawarp.sheets.encodings import encoding_of
 from datawarp.sheets.grid import Grid
 
+EVEN_WIDTH = 3  # fields of records that are even by no accident
+
 
 def read_csv(blob: Blob, data: bytes) -> Grid:
     """The records of a text file whose bytes are ``data``; row numbers count records as a spreadsheet does."""
@@ -21,7 +23,8 @@ def read_csv(blob: Blob, data: bytes) -> Grid:
     if "\ufffd" in text and dialect.encoding.startswith("utf-16"):
         notes.append(f"some bytes are not {dialect.encoding}: printed as \ufffd")
     reader = f"csv ({reader_words(dialect)})"
-    return Grid(None, blob.member, rows, reader, "csv", notes=notes, decimal=dialect.decimal)
+    even = shape.width >= EVEN_WIDTH and uneven.even > 1 and not uneven.other
+    return Grid(None, blob.member, rows, reader, "csv", notes=notes, decimal=dialect.decimal, even=even)
 
 
 def dialect_notes(dialect: Dialect) -> list[str]:

@@ -39,7 +39,8 @@ class Shape:
         widths = Counter(len(record) for record in first if len(record) > 1)
         if not widths:
             return cls()
-        width = max(widths, key=lambda w: (widths[w], w))
+        begins = next(len(record) for record in first if len(record) > 1)
+        width = max(widths, key=lambda w: (widths[w], w == begins, w))
         row = next(n for n, record in enumerate(first, 1) if len(record) == width)
         below = [record for record in first[row : row + JUDGED] if len(record) == width]
         if row == 2 and len(first[0]) == width - 1 and len(below) > 1 and widths.total() == widths[width] + 1:
@@ -69,6 +70,7 @@ class Uneven:
     shorter: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     even: int = 0
+    other: int = 0  # records of another number of fields, blank lines apart
 
     def notes(self, shape: Shape) -> list[str]:
         """What is uneven, in words."""
@@ -112,6 +114,7 @@ def records(
             while row and row[-1] is None:
                 row.pop()
             if width:
+                seen.other += len(record) not in (0, width)
                 if len(record) == width:
                     seen.even += 1
                     if pending:

@@ -59,6 +59,7 @@ class Grid:
     stream: CsvStream | None = None  # the whole body, when the grid is not complete
     unread: str | None = None  # why a member of an archive was left out: it is no data file
     decimal: Decimal = "."  # how the texts of a text file write figures, by and large
+    even: bool = False  # all records of a text file, blank lines apart, have the same number of fields, three or more
 
     def __post_init__(self) -> None:
         self.n_rows = self.n_rows or len(self.rows)
