@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datawarp.sheets.finding import TableFinding
 from datawarp.sheets.grid import Cell, Grid, Merge
@@ -26,10 +26,10 @@ class Change:
     tables: list[Place]
 
 
-def with_rows(grid: Grid, rows: Sequence[Sequence[Cell]], down: int = 0, right: int = 0, **more: object) -> Grid:
+def with_rows(grid: Grid, rows: Sequence[Sequence[Cell]], down: int = 0, right: int = 0) -> Grid:
     """A sheet of other rows, its merged ranges moved with them."""
     merges = [Merge(m.top + down, m.left + right, m.bottom + down, m.right + right) for m in grid.merges]
-    return Grid(grid.sheet, grid.member, rows, grid.reader, grid.sheet_type, merges=merges, **more)  # type: ignore[arg-type]
+    return Grid(grid.sheet, grid.member, rows, grid.reader, grid.sheet_type, merges=merges)
 
 
 def moved_right(grid: Grid, tables: Sequence[TableFinding]) -> Change:
@@ -64,8 +64,8 @@ def with_white_space(grid: Grid, tables: Sequence[TableFinding]) -> Change:
 
 def with_hidden(grid: Grid, tables: Sequence[TableFinding]) -> Change:
     """Rows and columns that are hidden are read as the others."""
-    hidden = {"hidden_rows": frozenset(range(2, len(grid.rows), 3)), "hidden_columns": frozenset({0, 2})}
-    return Change(with_rows(grid, grid.rows, **hidden), [place(t) for t in tables])
+    rows = frozenset(range(2, len(grid.rows), 3))
+    return Change(replace(grid, hidden_rows=rows, hidden_columns=frozenset({0, 2})), [place(t) for t in tables])
 
 
 def without_notes(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:

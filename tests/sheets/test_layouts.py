@@ -26,3 +26,19 @@ def test_the_tables_of_a_layout(name: str) -> None:
 def test_sheets_to_read_hold_no_table(name: str) -> None:
     found = detect(sheet(NO_TABLES[name]))
     assert found.kind == "notes" and found.reason
+
+
+WORDS = {
+    "labels named below dates": "names the columns of labels",
+    "what the labels are, a row below the headings": "says what the labels are",
+    "columns with letters": "letters or numbers the columns",
+    "units of some columns": "nothing but texts over figures",
+    "series with their particulars above periods": "attributes of series",
+    "an unlabelled total": "the last header row",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_the_evidence_says_why(name: str) -> None:
+    (found,) = detect(sheet(LAYOUTS[name][0])).tables
+    assert any(WORDS[name] in words for words in found.evidence), found.evidence

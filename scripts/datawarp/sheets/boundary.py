@@ -31,7 +31,8 @@ class Boundary:
     """The last header row ``row`` (view index) and what its columns hold below it.
 
     ``data`` are the columns of numbers, dates or markers, ``text`` those of labels and codes, ``empty`` those with a
-    heading and nothing below it yet, such as months to come. ``top`` is the header's first row where that is known.
+    heading and nothing below it yet, such as months to come. ``top`` is the header's first row where that is known,
+    ``words`` say why the boundary lies further down than the first row that would do.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Boundary:
     empty: list[int] = field(default_factory=list)
     sample: list[int] = field(default_factory=list)
     top: int | None = None
+    words: list[str] = field(default_factory=list)
 
     @cached_property
     def columns(self) -> list[int]:

@@ -318,6 +318,10 @@ def evidence_of(view: View, candidate: Candidate) -> list[str]:
         )
     if len(header.rows) > 1:
         words.append(f"rows {number[header.first]} to {number[header.last]} are tiers of one header")
+    if header.titles:
+        cells = ", ".join(f"{column_letters(c)}{number[i]}" for i, c in sorted(header.titles))
+        words.append(f"the text in {cells} is a title beside headings, not one of them")
+    words += boundary.words
     words.append(f"the body ends at row {number[body.last]}: {body.why}")
     if body.label_rows:
         words.append(f"{len(body.label_rows)} rows of the body carry a label and no figures")

@@ -76,27 +76,33 @@ def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> 
     """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
     while found.data and found.row + 1 < stop:
         lower = score(view, found.row + 1, stop, first, last)
-        if lower is None or not lower.data or not _still_names(view, found, lower):
+        says = _still_names(view, found, lower) if lower is not None and lower.data else None
+        if lower is None or says is None:
             return found
+        lower.words = [*found.words, f"row {view.numbers[lower.row] + 1} {says}: it is of the header"]
         found = lower
     return found
 
 
-def _still_names(view: View, found: Boundary, lower: Boundary) -> bool:
-    """Whether the row of ``lower``, below the header ``found``, is one more row of it."""
+def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:
+    """What the row of ``lower``, directly below the header ``found``, adds to it as one more row; None for a record."""
     i = lower.row
     if _names_labels(view, found) and lower.data == found.data:
-        return True
-    if _names_axes(view, found) or _letters_columns(view, i, found):
-        return True
+        return "names the columns of labels"
+    if _names_axes(view, found):
+        return "says what the labels are"
+    if _letters_columns(view, i, found):
+        return "letters or numbers the columns"
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
     if filled and len(texts) == len(filled) == len(view.filled(i, found.columns[0], found.columns[-1])):
-        return i == found.row + 1 or lower.score >= ACCEPT  # nothing but texts over figures: units, marks
+        return "holds nothing but texts over figures"
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
     named = len(texts) + (len(figures) if series else 0)
-    return 2 * len(filled) >= len(found.data) and named >= len(filled) and lower.score >= ACCEPT
+    if 2 * len(filled) < len(found.data) or named < len(filled) or lower.score < ACCEPT:
+        return None
+    return "is a series below headings" if series else "holds codes, units or names below headings"
 
 
 def _letters_columns(view: View, i: int, found: Boundary) -> bool:
