@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from datawarp.operations.night import BUSY, heal_locks, night
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,3 +71,19 @@ def test_only_the_newest_logs_stay(tmp_path):
         night(tmp_path, python("print('ran')"), START.replace(day=day), keep_logs=3)
     names = sorted(p.name for p in (tmp_path / "logs/night").iterdir())
     assert names == [f"2026030{d}T041500Z.log" for d in (3, 4, 5)]
+
+
+def test_cron_needs_nothing_of_its_environment(tmp_path):
+    if not (PROJECT / ".venv" / "bin" / "python").exists():
+        pytest.skip("the environment is not in .venv")
+    started = subprocess.run(
+        [PROJECT / "scripts" / "cron.sh", "--root", tmp_path, "--version"],
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+    assert (started.returncode, started.stdout, started.stderr) == (0, b"", b"")
+    log = next((tmp_path / "logs" / "night").iterdir()).read_text()
+    assert log.splitlines()[0].startswith("9.")
+    assert log.endswith("exit status 0\n")
