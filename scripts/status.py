@@ -7,11 +7,12 @@ with stage(snakemake, "status") as job:
 
     from datawarp.operations.failures import failures
     from datawarp.operations.overview import write_overview
+    from datawarp.operations.reviews import open_questions
     from datawarp.operations.states import unit_states
     from datawarp.operations.status import print_status
 
     now = datetime.now(UTC)
     states = unit_states(job.registry.units(), job.paths, now)
     others = [f for name, f in failures(job.paths).items() if name.startswith("_")]
-    print_status(states, others, Console())
+    print_status(states, others, open_questions(job.paths), Console())
     write_overview(job.registry, states, job.paths, job.settings, now)

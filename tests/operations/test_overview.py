@@ -3,8 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import psycopg2
-
 from datawarp.operations import failures
 from datawarp.operations.assess import assess, report
 from datawarp.operations.overview import write_overview
@@ -33,12 +31,11 @@ def installation(tmp_path):
 
 def test_states_health_and_page_agree(tmp_path, database_url):
     registry, paths = installation(tmp_path)
-    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO datawarp.tbl_review_items (unit, publication, kind, question)"
-            " VALUES ('ward_aug25', 'ward', 'match', 'Is <this> the same table?')"
-        )
-    connection.close()
+    paths.review("ward_aug25").parent.mkdir(parents=True)
+    paths.review("ward_aug25").write_text(
+        "unit: ward_aug25\npublication: ward\nperiod: aug25\nitems:\n"
+        "- {kind: match, question: Is <this> the same table?, source: ward, proposal: ward}\n"
+    )
     failures.fail("ward_oct25", "draft", paths, "logs/x.log", "SheetError", "no table", "x.xlsx", "look")
     now = datetime.now(UTC)
     states = unit_states(registry.units(), paths, now)

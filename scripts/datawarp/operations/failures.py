@@ -20,6 +20,11 @@ from datawarp.processes import runs
 from datawarp.registry.paths import Paths
 
 STAGES = ("download", "draft", "enrich", "load", "export")
+OF_A_UNIT = ("request_refresh", *STAGES, "finish_refresh")
+"""The jobs that change a unit, in their order."""
+
+STANDING = frozenset({*OF_A_UNIT, "catalogue", "validate", "archive", "sync", "backup"})
+"""The jobs whose failure leaves something undone that `status` tells of until they pass."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,12 @@ def begin(unit: str, stage: str, paths: Paths) -> None:
 
 
 def succeed(unit: str, stage: str, paths: Paths) -> None:
-    """Record that ``stage`` of ``unit`` ended well: what it or an earlier stage failed with is over."""
+    """Record that ``stage`` of ``unit`` ended well: what it or an earlier stage failed with is over.
+
+    A refresh that is asked for ends no failure: attempts are counted until the failed stage passes.
+    """
     failure = read_failure(unit, paths)
-    if failure and _order(failure.stage) <= _order(stage):
+    if failure and (failure.stage == stage or _order(failure.stage) < _order(stage)):
         paths.failure(unit).unlink(missing_ok=True)
     paths.working(unit).unlink(missing_ok=True)
 
@@ -83,6 +91,14 @@ def fail(
     write_json(paths.failure(unit), asdict(record))
     paths.working(unit).unlink(missing_ok=True)
     return record
+
+
+def passing(
+    subject: str, stage: str, paths: Paths, log: str, error: str, message: str, where: str | None, hint: str | None
+) -> Failure:
+    """A failure that is told and forgotten: of a command that only looks, or that a person has just typed wrongly."""
+    paths.working(subject).unlink(missing_ok=True)
+    return Failure(subject, stage, error, message, where, hint, log, _now(), 1)
 
 
 def read_failure(unit: str, paths: Paths) -> Failure | None:
@@ -122,7 +138,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 
 def _order(stage: str) -> int:
-    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+    return OF_A_UNIT.index(stage) if stage in OF_A_UNIT else -1
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from datawarp.errors import DatawarpError
 from datawarp.files import write_json, write_text
 from datawarp.operations.cadence import cadence
+from datawarp.operations.reviews import open_questions
 from datawarp.operations.states import IN_TROUBLE, UnitState
 from datawarp.operations.status_page import Overview, PublicationStatus, status_page
 from datawarp.registry.paths import Paths
@@ -24,21 +25,20 @@ _NEWEST_DRIFT = 40
 def overview(
     registry: Registry, states: Sequence[UnitState], paths: Paths, settings: Settings, now: datetime
 ) -> Overview:
-    """Everything the page shows. Asks the database for drift and reviews if one runs, and starts none."""
+    """Everything the page shows. Asks the database for drift if one runs, and starts none."""
     publications = []
     for code, publication in registry.publications.items():
         own = [s for s in states if s.unit.publication == code]
         expected = cadence([s.unit.when for s in own], publication.frequency, now.date(), publication.lag_days)
         publications.append(PublicationStatus(code, publication.name, publication.frequency, own, expected))
     drift: Sequence[Mapping[str, Any]] = ()
-    reviews: Sequence[Mapping[str, Any]] = ()
-    database = "The database does not run; drift and reviews are not shown."
+    database = "The database does not run; drift is not shown."
     if os.environ.get("DATABASE_URL", "").strip() or _embedded_runs(paths):
         try:
-            drift, reviews, database = _from_database(paths, settings)
+            drift, database = _from_database(paths, settings)
         except DatawarpError as problem:
             database = problem.message
-    return Overview(paths.root.name, now, publications, drift, reviews, database)
+    return Overview(paths.root.name, now, publications, drift, open_questions(paths), database)
 
 
 def write_overview(
@@ -79,9 +79,7 @@ def _embedded_runs(paths: Paths) -> bool:
     return running_server(paths.postgres) is not None
 
 
-def _from_database(
-    paths: Paths, settings: Settings
-) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]], str]:
+def _from_database(paths: Paths, settings: Settings) -> tuple[Sequence[Mapping[str, Any]], str]:
     from psycopg2.extras import RealDictCursor
 
     from datawarp.warehouse.connection import connect
@@ -95,13 +93,8 @@ def _from_database(
         )
         drift = cursor.fetchall()
         cursor.execute(
-            "SELECT unit, coalesce(source_code, file_id) AS about, question FROM datawarp.tbl_review_items"
-            " WHERE state = 'open' ORDER BY unit, item_id"
-        )
-        reviews = cursor.fetchall()
-        cursor.execute(
             "SELECT current_setting('server_version') AS version,"
             " pg_size_pretty(pg_database_size(current_database())) AS size"
         )
         row: Mapping[str, Any] = cursor.fetchone() or {}
-    return drift, reviews, f"PostgreSQL {row['version']}, {row['size']}."
+    return drift, f"PostgreSQL {row['version']}, {row['size']}."

@@ -106,22 +106,17 @@ def _go_on_or_leave(job: Job) -> None:
 
 
 def _subject(snakemake: Any, name: str) -> str:
-    """The unit's name, or ``_<rule>`` for a job that works on the whole installation."""
+    """The unit's name, or ``_<rule>`` for a job that changes no unit."""
     of = snakemake.wildcards
-    return f"{of.publication}_{of.period}" if hasattr(of, "period") else f"_{name}"
+    return f"{of.publication}_{of.period}" if name in failures.OF_A_UNIT else f"_{name}"
 
 
 def _report(subject: str, name: str, paths: Paths, log: Path, problem: DatawarpError, error: str | None = None) -> None:
-    failure = failures.fail(
-        subject,
-        name,
-        paths,
-        str(log),
-        error or type(problem).__name__,
-        problem.message,
-        problem.where,
-        problem.hint,
-    )
+    told = (error or type(problem).__name__, problem.message, problem.where, problem.hint)
+    if name in failures.STANDING:
+        failure = failures.fail(subject, name, paths, str(log), *told)
+    else:
+        failure = failures.passing(subject, name, paths, str(log), *told)
     sys.stderr.write(f"\n{headline(failure)}\n{indented(failure.text)}\n  log: {log}\n\n")
     raise SystemExit(1)
 

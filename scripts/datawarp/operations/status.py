@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from datawarp.operations.failures import Failure
+from datawarp.operations.reviews import OpenQuestion
 from datawarp.operations.states import State, UnitState
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 CELLS = 20
+_QUESTIONS = 5  # of a unit that are told
 _COLOURS: dict[State, str] = {
     "done": "green",
     "archived": "blue",
@@ -42,16 +45,23 @@ def bar(states: Sequence[State]) -> list[tuple[str, State]]:
     return [("█" if state in _SETTLED else "▒", state) for state in order for _ in range(shares[state])]
 
 
+def plural(number: int, thing: str) -> str:
+    """``1 unit``, ``1,204 units``."""
+    return f"{number:,} {thing}" + "s" * (number != 1)
+
+
 def counted(states: Iterable[State]) -> str:
     """``5 done, 1 failed``: states that occur, in a fixed order."""
     counts = Counter(states)
     return ", ".join(f"{counts[state]:,} {state}" for state in _COLOURS if counts[state])
 
 
-def print_status(states: Sequence[UnitState], others: Sequence[Failure], console: Console) -> None:
-    """Print the state of all units, publication by publication, and the failures.
+def print_status(
+    states: Sequence[UnitState], others: Sequence[Failure], questions: Sequence[OpenQuestion], console: Console
+) -> None:
+    """Print the state of all units, publication by publication, the failures, and what waits for a person.
 
-    ``others`` are failures of jobs that belong to no unit, such as the catalogue's.
+    ``others`` are failures of jobs that belong to no unit, such as the catalogue's; ``questions`` those of reviews.
     """
     from rich.table import Table
     from rich.text import Text
@@ -65,10 +75,12 @@ def print_status(states: Sequence[UnitState], others: Sequence[Failure], console
     console.print(table)
     publications = len({s.unit.publication for s in states})
     console.print(
-        f"\n{len(states):,} units of {publications:,} publications: {counted(s.state for s in states) or 'none'}",
+        f"\n{plural(len(states), 'unit')} of {plural(publications, 'publication')}: "
+        f"{counted(s.state for s in states) or 'none'}",
         highlight=False,
     )
     _print_failures([s for s in states if s.failure], others, console)
+    _print_questions(questions, console)
 
 
 def _print_failures(failed: Sequence[UnitState], others: Sequence[Failure], console: Console) -> None:
@@ -76,13 +88,34 @@ def _print_failures(failed: Sequence[UnitState], others: Sequence[Failure], cons
         failure = state.failure
         if failure is None:
             continue
-        when = f"; tried again from {state.retry_at:%Y-%m-%d %H:%M} UTC on by a night" if state.retry_at else ""
-        _print_failure(f"{failure.unit}: {failure.stage} failed, attempt {failure.attempts}{when}", failure, console)
+        times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+        _print_failure(f"{failure.unit}: {failure.stage} failed {times}{_next(state)}", failure, console)
     for failure in others:
-        _print_failure(f"{failure.stage} failed", failure, console)
+        at = datetime.fromisoformat(failure.at)
+        title = (
+            f"{failure.stage} failed on {at:%Y-%m-%d at %H:%M} UTC; said here until `snakemake {failure.stage}` passes"
+        )
+        _print_failure(title, failure, console)
+
+
+def _print_questions(questions: Sequence[OpenQuestion], console: Console) -> None:
+    for unit, group in groupby(questions, key=lambda q: q.unit):
+        asked = list(group)
+        console.print(f"\n{unit}: {plural(len(asked), 'question')} for review", style="magenta", highlight=False)
+        for item in asked[:_QUESTIONS]:
+            console.print(f"  {item.about}: {item.question}", markup=False, highlight=False, soft_wrap=True)
+        more = f"and {len(asked) - _QUESTIONS} more; " if len(asked) > _QUESTIONS else ""
+        told = f"  {more}answer in manifests/review/{unit}.yaml, then snakemake approve_{unit} or reject_{unit}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _next(state: UnitState) -> str:
+    if state.state == "parked":
+        return "; no night tries it again, `snakemake all` does"
+    return f"; a night tries it again after {state.retry_at:%Y-%m-%d %H:%M} UTC" if state.retry_at else ""
 
 
 def _print_failure(title: str, failure: Failure, console: Console) -> None:
-    console.print(f"\n{title}", style="red", markup=False, highlight=False)
+    console.print(f"\n{title}", style="red", markup=False, highlight=False, soft_wrap=True)
     for line in (*failure.text.splitlines(), f"log: {failure.log}"):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

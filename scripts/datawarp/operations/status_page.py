@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from datawarp.operations.cadence import Cadence
+from datawarp.operations.reviews import OpenQuestion
 from datawarp.operations.states import IN_TROUBLE, UnitState
 from datawarp.registry.periods import Period
 
@@ -40,13 +41,13 @@ class PublicationStatus:
 
 @dataclass(frozen=True)
 class Overview:
-    """All that the page shows. ``drift`` and ``reviews`` are rows with the keys that the template prints."""
+    """All that the page shows. ``drift`` are rows with the keys that the template prints."""
 
     place: str
     at: datetime
     publications: Sequence[PublicationStatus]
     drift: Sequence[Mapping[str, Any]] = ()
-    reviews: Sequence[Mapping[str, Any]] = ()
+    reviews: Sequence[OpenQuestion] = ()
     database: str = ""
 
 
