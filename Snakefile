@@ -35,6 +35,12 @@ rule all:
         str(REGISTRY.path),
         due_targets,
     localrule: True
+    message:
+        "all pending units are done"
+
+
+# After all rules: it looks at the words that name none of them.
+include: "rules/named.smk"
 
 
 onstart:

@@ -26,3 +26,5 @@ for code in REGISTRY.publications:
             str(REGISTRY.path),
             due_targets_of(code),
         localrule: True
+        message:
+            f"all pending units of {code} are done"

@@ -9,13 +9,18 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from datawarp.errors import DatawarpError
 from datawarp.operations import driver
+from datawarp.operations.options import bare_words, is_target
 from datawarp.registry.paths import Paths
 
 # The project's own configuration, overruled by that of the folder the run is in.
-for folder in dict.fromkeys([Path(workflow.basedir), Path.cwd()]):
-    if (folder / "config/config.yaml").exists():
+try:
+    config_files = driver.config_files(Path(workflow.basedir), Path.cwd())
+except DatawarpError as problem:
+    raise WorkflowError(str(problem))
 
-        configfile: folder / "config/config.yaml"
+for file in config_files:
+
+    configfile: file
 
 
 PATHS = Paths.here()
@@ -51,6 +56,14 @@ def unit_slice(wildcards):
     return PLAN.slice_of(f"{wildcards.publication}_{wildcards.period}")
 
 
+def corrections_of(wildcards):
+    """The version of the unit's corrections, which its load depends on."""
+    try:
+        return PLAN.corrections_of(f"{wildcards.publication}_{wildcards.period}")
+    except DatawarpError as problem:
+        raise WorkflowError(str(problem))
+
+
 def newest_stamp(wildcards):
     """The stamp of the unit's last refresh: the one asked for now, or one from before."""
     return PLAN.stamp(f"{wildcards.publication}_{wildcards.period}")
@@ -64,12 +77,12 @@ def due_targets(wildcards):
         raise WorkflowError(str(problem))
 
 
-def due_targets_of(publication):
-    """The same of one publication, without the catalogue, which the end of the run sees to."""
+def due_targets_of(only):
+    """The same of one publication or unit, without the catalogue, which the end of the run sees to."""
 
     def due(wildcards):
         try:
-            return PLAN.targets(publication)
+            return PLAN.targets(only)
         except DatawarpError as problem:
             raise WorkflowError(str(problem))
 
@@ -98,6 +111,13 @@ def asked_for(target):
         return {name: REGISTRY.unit(name).name for name in typed}
     except DatawarpError as problem:
         raise WorkflowError(str(problem))
+
+
+def refuse_target(word):
+    """Raise when ``word``, which names nothing, is asked for, and is not the value of an option."""
+    if is_target(word, sys.argv):
+        known = [rule.name for rule in workflow.rules]
+        raise WorkflowError(str(PLAN.no_such_target(word, known)))
 
 
 def begin_run():

@@ -16,6 +16,6 @@ rule download:
     params:
         unit=unit_slice,
     message:
-        "download {wildcards.publication} {wildcards.period}"
+        "download {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/download.py"

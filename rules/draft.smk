@@ -14,6 +14,6 @@ rule draft:
     params:
         unit=unit_slice,
     message:
-        "draft {wildcards.publication} {wildcards.period}"
+        "draft {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/draft.py"

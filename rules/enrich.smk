@@ -12,10 +12,10 @@ rule enrich:
     conda:
         "../envs/datawarp.yaml"
     resources:
-        llm=1,
+        llm=PLAN.calls_to_models,
     params:
         unit=unit_slice,
     message:
-        "enrich {wildcards.publication} {wildcards.period}"
+        "enrich {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/enrich.py"

@@ -14,6 +14,6 @@ rule export:
     params:
         unit=unit_slice,
     message:
-        "export {wildcards.publication} {wildcards.period}"
+        "export {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/export.py"

@@ -13,7 +13,8 @@ rule load:
         "../envs/datawarp.yaml"
     params:
         unit=unit_slice,
+        corrections=corrections_of,
     message:
-        "load {wildcards.publication} {wildcards.period}"
+        "load {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/load.py"

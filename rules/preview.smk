@@ -13,7 +13,7 @@ rule preview:
     params:
         unit=unit_slice,
     message:
-        "preview {wildcards.publication} {wildcards.period}"
+        "preview {wildcards.publication}_{wildcards.period}"
     script:
         "../scripts/preview.py"
 
@@ -27,3 +27,5 @@ for typed, unit in asked_for("preview").items():
         input:
             f"output/preview/{unit}.html",
         localrule: True
+        message:
+            f"the page is output/preview/{unit}.html"

@@ -12,7 +12,7 @@ rule request_refresh:
     conda:
         "../envs/datawarp.yaml"
     message:
-        "refresh {wildcards.publication} {wildcards.period}: archive what is there"
+        "refresh {wildcards.publication}_{wildcards.period}: archive what is there"
     script:
         "../scripts/request_refresh.py"
 
@@ -28,7 +28,7 @@ rule finish_refresh:
     conda:
         "../envs/datawarp.yaml"
     message:
-        "refresh {wildcards.publication} {wildcards.period}: record the event"
+        "refresh {wildcards.publication}_{wildcards.period}: record the event"
     script:
         "../scripts/finish_refresh.py"
 
@@ -42,3 +42,5 @@ for unit in PLAN.refreshed:
         input:
             PLAN.refresh_target(unit),
         localrule: True
+        message:
+            f"{unit} is refreshed"

@@ -54,7 +54,7 @@ class Call:
 
     def jobs(self, rule: str) -> set[str]:
         """The units that a dry run, or a run, names with ``rule``."""
-        return {f"{p}_{t}" for p, t in re.findall(rf"^Job \d+: {rule} (\w+) ([\w-]+)\b", self.text, re.M)}
+        return set(re.findall(rf"^Job \d+: {rule} ([\w-]+)", self.text, re.M))
 
 
 @dataclass(frozen=True)

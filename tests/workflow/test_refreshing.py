@@ -73,6 +73,22 @@ def test_a_replay_works_on_the_retained_bytes_without_the_network(installation: 
     assert differing(before, installation.outputs()) == []
 
 
+def test_a_units_files_asked_for_by_name_leave_no_refresh_open(installation: Installation, site: Publisher) -> None:
+    unit = "ambulance_weekly_2025-w18"
+    registry = installation.registry()
+    release = registry["ambulance_weekly"]["urls"][0]
+    downloaded = json.loads(installation.paths.download_receipt(unit).read_text())["files"][0]["path"]
+    release["url"] = site.file("/moved/by-name.csv", (installation.folder / downloaded).read_bytes())
+    installation.register(registry)
+    receipt = installation.paths.relative(installation.paths.export_receipt(unit))
+    assert installation.snakemake(receipt).jobs("download") == {unit}
+    assert installation.query("SELECT unit, reason FROM datawarp.tbl_refresh_events") == [
+        (unit, "its entry in the registry has changed")
+    ]
+    assert installation.snakemake(unit).nothing_to_do
+    assert installation.snakemake("all").nothing_to_do
+
+
 def test_a_refresh_that_fails_at_any_stage_keeps_the_old_data_and_is_resumed_by_all(
     tmp_path: Path, site: Publisher, new_database: NewDatabase
 ) -> None:

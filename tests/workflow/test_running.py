@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -208,6 +209,61 @@ def test_a_run_that_was_killed_is_gone_on_with(
     assert installation.snakemake("all").nothing_to_do
 
 
+def test_changed_corrections_load_their_unit_again_and_nothing_else(installation: Installation) -> None:
+    unit, other = "ambulance_weekly_2025-w18", "ambulance_weekly_2025-w19"
+    receipt = json.loads(installation.paths.export_receipt(unit).read_text())
+    code, table = receipt["sources"][0]["code"], receipt["sources"][0]["table"]
+    column, row, before = corrected_cell(installation, table)
+    file = installation.folder / "config" / "corrections" / "ambulance_weekly.yaml"
+    file.parent.mkdir()
+    correction = {"source": code, "period": "2025-w18", "column": column, "row": row, "old": before, "new": before + 7}
+    file.write_text(json.dumps({"corrections": [{**correction, "reason": "a test"}]}))
+
+    call = installation.snakemake("all")
+    assert "2025-w18 (its corrections have changed)" in call.text
+    assert (call.jobs("download"), call.jobs("load"), call.jobs("export")) == (set(), {unit}, {unit})
+    assert value(installation, table, column, row) == before + 7
+    assert installation.snakemake("all").nothing_to_do
+
+    file.unlink()
+    # Without Snakemake's own record the changed params of the load would go unseen.
+    shutil.rmtree(installation.folder / ".snakemake" / "metadata")
+    assert installation.snakemake("all").jobs("load") == {unit}
+    assert value(installation, table, column, row) == before
+    assert other in str(installation.query("SELECT unit FROM datawarp.tbl_load_history WHERE is_current"))
+    assert installation.snakemake("all").nothing_to_do
+
+
+def corrected_cell(installation: Installation, table: str) -> tuple[str, int, int]:
+    """A whole number of the first week's table: its column, its sheet row, its value."""
+    columns = installation.query(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'staging' "
+        f"AND table_name = '{table}' AND data_type = 'bigint' AND column_name NOT LIKE '\\_%'"
+    )
+    column = str(columns[0][0])
+    row, found = installation.query(
+        f"SELECT _source_row, {column} FROM staging.{table} WHERE _period = '2025-W18' AND {column} IS NOT NULL LIMIT 1"
+    )[0]
+    return column, row, found
+
+
+def value(installation: Installation, table: str, column: str, row: int) -> int:
+    """The cell as the warehouse has it."""
+    statement = f"SELECT {column} FROM staging.{table} WHERE _period = '2025-W18' AND _source_row = {row}"
+    return int(installation.query(statement)[0][0])
+
+
+def test_what_is_wrong_in_the_configuration_is_told_with_its_line(tmp_path: Path) -> None:
+    here = Installation(tmp_path, "postgresql://127.0.0.1:1/none")
+    here.register({})
+    (tmp_path / "config" / "config.yaml").write_text("http:\n  atempts: 3\n")
+    call = here.snakemake("all", status=1)
+    assert f"{tmp_path}/config/config.yaml:2: http: unknown key 'atempts'" in call.text
+    assert "did you mean 'attempts'?" in call.text
+    (tmp_path / "config" / "config.yaml").unlink()
+    assert "did you mean 'execute'" in here.snakemake("all", "--config", "exceute=true", status=1).text
+
+
 def test_markers_of_another_database_are_named_before_anything_runs(
     installation: Installation, new_database: NewDatabase
 ) -> None:
@@ -220,8 +276,16 @@ def test_markers_of_another_database_are_named_before_anything_runs(
     assert installation.snakemake("all").nothing_to_do
 
 
-@pytest.mark.parametrize("target", ["refresh_planned_care_jan01", "nonsense"])
-def test_a_target_that_there_is_not_is_refused(installation: Installation, target: str) -> None:
-    call = installation.snakemake(target, status=1)
-    assert target.removeprefix("refresh_") in call.text
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("refresh_planned_care_jan01", "planned_care has apr25, may25; add a line for jan01 to its urls"),
+        ("planned_care_apr52", "did you mean 'planned_care_apr25'?"),
+        ("stauts", "did you mean 'status'?"),
+    ],
+)
+def test_a_target_that_there_is_not_is_refused(built: tuple[Installation, Call], target: str, hint: str) -> None:
+    call = built[0].snakemake(target, status=1)
+    assert repr(target.removeprefix("refresh_")) in call.text
+    assert hint in call.text
     assert "Traceback" not in call.text

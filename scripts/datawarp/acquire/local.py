@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,6 @@ from datawarp.acquire.intake import Intake, Release
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension
 from datawarp.errors import AcquireError
 from datawarp.files import sha256_file
-from datawarp.registry.document import did_you_mean
 
 
 def take_local(intake: Intake) -> Release:
@@ -34,7 +34,8 @@ def take_local(intake: Intake) -> Release:
             _take(intake, place, written, place.name)
         return intake.finished("the release's only file is left out")
     nearby = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
-    hint = did_you_mean(place.name, nearby) or "correct the url in the registry, or put the file there"
+    near = difflib.get_close_matches(place.name, nearby, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else "correct the url in the registry, or put the file there"
     raise AcquireError("there is no such file or folder", where=str(place), hint=hint)
 
 

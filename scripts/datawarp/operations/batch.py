@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from datawarp.errors import DatawarpError
+from datawarp.files import read_json
 from datawarp.operations.failures import failures
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import BackfillSettings
@@ -46,6 +47,18 @@ def progress(run: dict[str, Any], paths: Paths, now: float) -> Progress:
     """How far ``run`` (the run record) is at ``now``, seconds since 1970: receipts and failures since its start."""
     done = sum(_written_since(str(paths.export_receipt(unit)), run["started"]) for unit in run["units"])
     return Progress(done, len(failed_since(run, paths)), len(run["units"]), now - run["started"])
+
+
+def unit_done(unit: str, run: dict[str, Any] | None, paths: Paths, now: float) -> str:
+    """A line for the terminal once ``unit`` is through: its rows and tables, and how far the run is."""
+    sources = read_json(paths.export_receipt(unit))["sources"]
+    rows = sum(int(source["rows"]) for source in sources)
+    line = f"{unit} is done: {_count(rows, 'row')} in {_count(len({s['table'] for s in sources}), 'table')}"
+    return f"{line}. {progress(run, paths, now).line}" if run and unit in run["units"] else line
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + "s" * (number != 1)
 
 
 def stop_when_too_many_fail(run: dict[str, Any] | None, limits: BackfillSettings, paths: Paths) -> None:

@@ -8,7 +8,7 @@ so that a call with nothing to do starts and needs none.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -57,6 +57,16 @@ def check_markers(paths: Paths, settings: Settings) -> None:
     foreign = foreign_markers(paths, identity)
     if foreign:
         raise WarehouseError(foreign.told(identity))
+
+
+def finish_refreshes(units: Sequence[str], run: str, paths: Paths, settings: Settings) -> None:
+    """Record that the refreshes of ``units`` asked for by ``run`` are through."""
+    from datawarp.operations.refresh import finish_refresh
+    from datawarp.warehouse.connection import connect
+
+    with closing(connect(paths, settings)) as connection:
+        for unit in units:
+            finish_refresh(unit, run, paths, connection)
 
 
 def _record(paths: Paths) -> Any:

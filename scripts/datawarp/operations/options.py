@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +36,23 @@ def read_options(config: Mapping[str, Any]) -> Options:
         reason=str(config.get("reason", "")),
         who=str(config.get("who", "")),
     )
+
+
+def bare_words(arguments: Iterable[str]) -> list[str]:
+    """The words of a command line that may be targets: no options, no files, no settings; each once."""
+    return list(dict.fromkeys(word for word in arguments if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", word)))
+
+
+def is_target(word: str, command: Sequence[str]) -> bool:
+    """Whether ``word`` is a target in ``command``, a call of Snakemake, and not the value of one of its options."""
+    if "snakemake" not in command[0]:
+        return False  # somebody else's program, driving Snakemake as a library
+    from snakemake.cli import get_argument_parser
+
+    try:
+        return word in get_argument_parser().parse_known_args(list(command[1:]))[0].targets
+    except SystemExit:
+        return False
 
 
 def flag(config: Mapping[str, Any], key: str) -> bool:

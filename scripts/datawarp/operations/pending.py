@@ -7,10 +7,11 @@ than what Snakemake then runs, never less; ``--config full_dag=true`` lists ever
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +20,14 @@ from typing import Any
 from datawarp.files import read_json, write_json
 from datawarp.operations.failures import STAGES, Failure, Working, failures, working
 from datawarp.operations.stamps import unfinished_refreshes
-from datawarp.registry.models import Unit
+from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
+from datawarp.warehouse.corrections import Correction, corrections_of, corrections_version, read_file
+
+NEW = "new"
+"""The reason of a unit that was never begun."""
+
+_NAMED = 12  # periods of a publication that are named before "and 30 more"
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ def pending_units(units: Iterable[Unit], paths: Paths) -> dict[str, Pending]:
     trouble: Mapping[str, Failure] = failures(paths)
     running: Mapping[str, Working] = working(paths)
     unfinished = unfinished_refreshes(paths)
+    corrections = Corrections(paths)
     found: dict[str, Pending] = {}
     for unit in units:
         name = unit.name
@@ -74,7 +82,7 @@ def pending_units(units: Iterable[Unit], paths: Paths) -> dict[str, Pending]:
         item = (
             _asked_again(name, unfinished, trouble.get(name), running.get(name), paths)
             or _by_files(name, paths)
-            or _by_registry(unit, paths)
+            or _by_settings(unit, corrections, paths)
         )
         if item:
             found[name] = item
@@ -106,7 +114,7 @@ def _by_files(name: str, paths: Paths) -> Pending | None:
     times = {stage: _mtime(path) for stage, path in targets(name, paths).items()}
     if times["export"] is None:
         begun = [stage for stage in STAGES if times[stage] is not None]
-        return Pending(name, f"{begun[-1]} is done, the rest is not" if begun else "new")
+        return Pending(name, f"{begun[-1]} is done, the rest is not" if begun else NEW)
     for before, after in pairwise(STAGES):
         made, source = times[after], times[before]
         if made is not None and source is not None and source > made:
@@ -114,15 +122,40 @@ def _by_files(name: str, paths: Paths) -> Pending | None:
     return None
 
 
-def _by_registry(unit: Unit, paths: Paths) -> Pending | None:
-    """A unit whose registry entry is not the one it was built with."""
+def _by_settings(unit: Unit, corrections: Corrections, paths: Paths) -> Pending | None:
+    """A unit whose registry entry, or whose corrections, are not those that it was built with."""
     built = _read(paths.built(unit.name))
     if built is not None:
         changed = built.get("entry") != entry_digest(slice_of(unit))
     else:
         receipt = _read(paths.download_receipt(unit.name))
         changed = receipt is not None and receipt.get("url") != unit.url
-    return Pending(unit.name, "its entry in the registry has changed", again=True) if changed else None
+    if changed:
+        return Pending(unit.name, "its entry in the registry has changed", again=True)
+    loaded = built if built is not None and "corrections" in built else _read(paths.loaded_marker(unit.name))
+    if loaded is not None and loaded.get("corrections") != corrections.version(unit):
+        return Pending(unit.name, "its corrections have changed", again=not _on_snakemakes_record(unit.name, paths))
+    return None
+
+
+class Corrections:
+    """The corrections of an installation; each publication's file is read once, and only where there is one."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._root = paths.root
+        self._read: dict[str, list[Correction]] = {}
+
+    def version(self, unit: Unit) -> str | None:
+        """A hash of what is corrected in ``unit``; None without corrections. Raises :class:`RegistryError`."""
+        if unit.publication not in self._read:
+            self._read[unit.publication] = read_file(self._root, unit.publication)
+        return corrections_version(corrections_of(self._read[unit.publication], unit.when))
+
+
+def _on_snakemakes_record(name: str, paths: Paths) -> bool:
+    """Whether Snakemake knows with which params ``name`` was loaded: without its record it sees no change in them."""
+    marker = base64.urlsafe_b64encode(paths.relative(paths.loaded_marker(name)).encode()).decode()
+    return (paths.root / ".snakemake" / "metadata" / marker).exists()
 
 
 def entry_digest(entry: Mapping[str, Any]) -> str:
@@ -131,8 +164,37 @@ def entry_digest(entry: Mapping[str, Any]) -> str:
 
 
 def record_built(unit: Unit, paths: Paths) -> None:
-    """Keep with which registry entry ``unit`` went through its last stage."""
-    write_json(paths.built(unit.name), {"unit": unit.name, "entry": entry_digest(slice_of(unit))})
+    """Keep with which registry entry and which corrections ``unit`` went through its last stage."""
+    corrections = (_read(paths.loaded_marker(unit.name)) or {}).get("corrections")
+    entry = entry_digest(slice_of(unit))
+    write_json(paths.built(unit.name), {"unit": unit.name, "entry": entry, "corrections": corrections})
+
+
+def work_text(reasons: Mapping[str, str], left: Mapping[str, str], units: int, only: str | None = None) -> str:
+    """What a person reads before the first job: units with work to do, publication by publication.
+
+    ``reasons`` are those of the units that the run takes on, ``left`` of those that it does not, out of ``units``.
+    With ``only``, a publication or a unit, no others are told.
+    """
+    own = {name: why for name, why in reasons.items() if only in (None, name, split_unit_name(name)[0])}
+    rest = {name: why for name, why in left.items() if only in (None, name, split_unit_name(name)[0])}
+    lines = [f"{len(own):,} of {units:,} units to do"] if own else []
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for name, why in own.items():
+        code, period = split_unit_name(name)
+        grouped.setdefault((code, "" if why == NEW else f" ({why})"), []).append(period)
+    width = max((len(code) for code, _ in grouped), default=0)
+    lines += [f"  {code:<{width}}  {_listed(periods)}{why}" for (code, why), periods in grouped.items()]
+    by_reason: dict[str, list[str]] = {}
+    for name, why in rest.items():
+        by_reason.setdefault(why, []).append(name)
+    lines += [f"left for later ({why}): {_listed(names)}" for why, names in by_reason.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def stale_receipts(receipts: Iterable[Path], paths: Paths) -> list[Path]:
@@ -145,6 +207,12 @@ def stale_receipts(receipts: Iterable[Path], paths: Paths) -> list[Path]:
         if written is not None and (made is None or written > made):
             stale.append(receipt)
     return stale
+
+
+def newer(path: Path, than: Path) -> bool:
+    """Whether ``path`` is there and was written after ``than``, which is."""
+    made, other = _mtime(path), _mtime(than)
+    return made is not None and other is not None and made > other
 
 
 def _mtime(path: Path) -> int | None:

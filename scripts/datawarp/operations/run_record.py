@@ -15,8 +15,6 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from filelock import FileLock
-
 from datawarp.files import read_json, write_json
 from datawarp.processes import runs
 from datawarp.registry.paths import Paths
@@ -31,6 +29,8 @@ def write_run_record(
     stages: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, Any]:
     """Record that ``run``, driven by process ``pid`` (this one), will process ``units``; returns the record."""
+    from filelock import FileLock  # only a run that does something pays for it
+
     record: dict[str, Any] = {
         "run": run,
         "started": time.time(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -68,10 +69,19 @@ class Registry:
         """The unit ``<publication>_<period>``, the period in either spelling; raises :class:`RegistryError`."""
         found = self._units.get(name) or self._by_other_spelling(name)
         if found is None:
-            raise RegistryError(
-                f"there is no unit {name!r}", where=str(self.path), hint=did_you_mean(name, self._units)
-            )
+            raise RegistryError(f"there is no unit {name!r}", where=str(self.path), hint=self._nearest(name))
         return found
+
+    def _nearest(self, name: str) -> str:
+        """A hint for somebody who asked for ``name``, which is no unit."""
+        code, period = split_unit_name(name)
+        near = difflib.get_close_matches(name, self._units, n=1, cutoff=0.8 if code in self.publications else 0.6)
+        if near:
+            return f"did you mean {near[0]!r}?"
+        if code not in self.publications:
+            return f"there is no publication {code!r} either; known are {', '.join(self.publications)}"
+        known = [release.period for release in self.publications[code].urls]
+        return f"{code} has {', '.join(known[-12:]) or 'no periods'}; add a line for {period} to its urls"
 
     def _by_other_spelling(self, name: str) -> Unit | None:
         code, period = split_unit_name(name)

@@ -149,7 +149,7 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
     if settings is None:
         raise RegistryError(
             "\n  ".join(_told(problem) for problem in problems),
-            where="config/config.yaml or --config",
+            where="--config",
             hint="see docs/reference/configuration.md",
         )
     return settings
