@@ -1,24 +1,42 @@
-"""Keep a job's process lean."""
+"""Keep a job's process lean: a job is short, and what libraries load or look for without need is most of its start.
+
+Imported before all else, since pydantic and numpy read their settings when they are imported.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+
+# pydantic would read the metadata of every installed package in search of plugins, numpy start a thread for each core.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-class _NoPandas(MetaPathFinder):
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError("left out of this process", name="pandas")
-        return None
+class _LeftOut:
+    """Stands first where Python looks for modules, and has none of one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname == self.name:
+            raise ModuleNotFoundError("left out of this process", name=fullname)
+
+
+def leave_out(name: str) -> None:
+    """Make ``import <name>`` fail in this process for good, unless it is imported already.
+
+    For what libraries import where it is there and do without where it is not: pyarrow numpy, and pandas.
+    """
+    if name not in sys.modules and not any(isinstance(f, _LeftOut) and f.name == name for f in sys.meta_path):
+        sys.meta_path.insert(0, _LeftOut(name))
 
 
 def leave_out_pandas() -> None:
-    """Make ``import pandas`` fail in this process for good.
+    """Leave pandas out.
 
-    No stage needs pandas, but pyarrow imports it (half a second and 40 MB) as soon as it is handed a Python
+    No stage needs it, but pyarrow imports it (half a second and 40 MB) as soon as it is handed a Python
     list, only to find out that the list is no pandas object.
     """
-    if "pandas" not in sys.modules and not any(isinstance(finder, _NoPandas) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _NoPandas())
+    leave_out("pandas")

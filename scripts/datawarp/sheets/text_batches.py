@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from datawarp.sheets.finding import ColumnFinding, ColumnKind, TableFinding
 from datawarp.sheets.notation import PLAIN, Notation
 from datawarp.sheets.texts import TextTally
-from datawarp.sheets.typing import arrow_type, typed_value
+from datawarp.sheets.typing import arrow_type, places_of_long, typed_value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,12 +64,11 @@ def typed_batch(table: TableFinding, texts: Sequence[pa.Array], first_row: int, 
     ``first_row`` is the 1-based row of the batch's first record. Rows without any value are left out. Every
     typed column is followed by its marker column.
     """
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     n = len(texts[0])
-    source = pa.array(np.arange(first_row, first_row + n, dtype="int32"))
+    source = pa.arange(first_row, first_row + n).cast(pa.int32())
     if all(t.null_count for t in texts):
         blank = texts[0].is_null()
         for t in texts[1:]:
@@ -136,9 +135,9 @@ def typed_texts(texts: pa.Array, column: ColumnFinding, tallies: Tallies) -> tup
 
 
 def _counts(encoded: pa.DictionaryArray) -> list[int]:
-    import numpy as np
-
-    counts: list[int] = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
+    counts = [0] * len(encoded.dictionary)
+    for found in encoded.indices.value_counts().to_pylist():
+        counts[found["values"]] = found["counts"]
     return counts
 
 
@@ -193,13 +192,9 @@ def _long(
     names: list[str], arrays: list[pa.Array], periods: list[tuple[ColumnFinding, pa.Array, pa.Array]], source: pa.Array
 ) -> pa.RecordBatch:
     """One row for each body row and period, in that order."""
-    import numpy as np
     import pyarrow as pa
 
-    n, k = len(source), len(periods)
-    repeated = pa.array(np.repeat(np.arange(n), k))
-    by_row = pa.array((np.arange(n * k) % k) * n + np.arange(n * k) // k)
-    which = pa.array(np.tile(np.arange(k, dtype="int32"), n))
+    repeated, which, by_row = places_of_long(len(source), len(periods))
     columns = [
         *(a.take(repeated) for a in arrays),
         pa.array([c.period for c, _, _ in periods], pa.string()).take(which),

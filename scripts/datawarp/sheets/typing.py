@@ -343,21 +343,29 @@ def typed_table(grid: Grid, table: TableFinding) -> pa.Table:
     return _long(body, [c for c in table.columns if c.column in wide], names, arrays, source)
 
 
+def places_of_long(rows: int, periods: int) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """For each row of a long table: its body row, its period, and its place among the periods' columns end to end."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = pa.arange(0, rows * periods)
+    row = pc.divide(place, periods)
+    period = pc.subtract(place, pc.multiply(row, periods))
+    return row, period, pc.add(pc.multiply(period, rows), row)
+
+
 def _long(
     body: BodyCells, periods: list[ColumnFinding], names: list[str], arrays: list[pa.Array], source: pa.Array
 ) -> pa.Table:
-    import numpy as np
     import pyarrow as pa
 
-    n, k = len(body.numbers), len(periods)
-    repeated = pa.array(np.repeat(np.arange(n), k))
-    by_row = pa.array((np.arange(n * k) % k) * n + np.arange(n * k) // k)
+    n = len(body.numbers)
+    repeated, which, by_row = places_of_long(n, len(periods))
     values, markers = [], []
     for column in periods:
         found, marked = arrow_column(body.columns[column.index], column, body.types(column.index))
         values.append(found)
         markers.append(marked if marked is not None else pa.nulls(n, pa.string()))
-    which = pa.array(np.tile(np.arange(k, dtype="int32"), n))
     labels = (
         pa.array([c.period for c in periods], pa.string()),
         pa.array([c.period_label for c in periods], pa.string()),
