@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datawarp.enrich.decisions import Decisions, table_key
 from datawarp.enrich.describe import describe_source
 from datawarp.enrich.dictionary import Dictionary
+from datawarp.enrich.display import display_names
 from datawarp.enrich.features import TableFeatures, tables
 from datawarp.enrich.matching import Match, assign
 from datawarp.enrich.naming import name_sources, table_name
@@ -101,7 +102,10 @@ def derive(
         )
         settled[table.position] = _Found(code, match)
 
-    sources = _sources(draft, settled)
+    fresh_names = (
+        display_names(found, publication_name, dictionary) if any(f.known is None for f in settled.values()) else []
+    )
+    sources = _sources(draft, settled, fresh_names)
     for source in sources:
         if source.enabled:
             describe_source(source, dictionary, publication_name)
@@ -132,8 +136,11 @@ def _news(told: Sequence[tuple[str, str]], stage: Reference) -> list[str]:
     return [text for code, text in told if stage.origins.get(code) == stage.nearest]
 
 
-def _sources(draft: Manifest, settled: dict[int, _Found]) -> list[Source]:
-    """The draft's sources in their order, under their codes; tables of one code become one source."""
+def _sources(draft: Manifest, settled: dict[int, _Found], names: Sequence[str]) -> list[Source]:
+    """The draft's sources in their order, under their codes; tables of one code become one source.
+
+    ``names`` are those of tables that continue nothing, by position.
+    """
     made: list[Source] = []
     by_code: dict[str, Source] = {}
     position = 0
@@ -142,7 +149,7 @@ def _sources(draft: Manifest, settled: dict[int, _Found]) -> list[Source]:
             made.append(source.model_copy(deep=True))
             continue
         for entry in source.files:
-            what = settled[position]
+            what, name = settled[position], names[position] if names else ""
             position += 1
             entry = entry.model_copy(deep=True)
             if what.known is not None:
@@ -155,6 +162,8 @@ def _sources(draft: Manifest, settled: dict[int, _Found]) -> list[Source]:
             fresh.enrichment = _how(what)
             if what.known is not None:
                 fresh.name, fresh.description = what.known.name, what.known.description
+            else:
+                fresh.name = name
             by_code[what.code] = fresh
             made.append(fresh)
     return made

@@ -5,14 +5,39 @@ Everything here is a function of the manifest and the dictionary; it is the laye
 
 from __future__ import annotations
 
+import re
+
 from datawarp.enrich import words
 from datawarp.enrich.dictionary import Concept, Dictionary
-from datawarp.enrich.features import TableFeatures
+from datawarp.enrich.display import description, lower_case
 from datawarp.manifest.models import Column, Source, SourceMetadata
 
-_MOST_KEYWORDS = 12
+_MOST_KEYWORDS, _MOST_TAGS = 12, 10
+_LONGEST_NAME = 63
+# Units that a header says already.
+_UNIT_SAID = {"percent": r"(?i)%|percent|per cent|rate", "per": r"(?i)\bper [\d,]+", "GBP": "£"}
+# Words of titles that nobody looks a table up by.
+_NO_TAGS = frozenset(
+    [
+        *("number", "total", "table", "data", "figures", "csv", "by", "per", "not", "did", "all", "other", "only"),
+        *(
+            "over",
+            "level",
+            "submit",
+            "scope",
+            "between",
+            "than",
+            "under",
+            "up",
+            "part",
+            "monthly",
+            "weekly",
+            "quarterly",
+        ),
+    ]
+)
 # Headers such as `Code` and `Name`: the values tell more.
-_VAGUE = frozenset({"organisation_code", "organisation_name"})
+_VAGUE = frozenset({"code", "name"})
 _MEASURE_TYPES = frozenset({"integer", "numeric"})
 
 
@@ -25,7 +50,7 @@ def describe_source(source: Source, dictionary: Dictionary, publication_name: st
     if source.metadata is None:
         source.metadata = _metadata(source, dictionary)
     if source.description is None:
-        source.description = _description(source, publication_name)
+        source.description = description(source, publication_name, dictionary)
     return source
 
 
@@ -69,24 +94,25 @@ def _semantic_name(column: Column, concept: Concept | None, dictionary: Dictiona
         return "value_of_period"
     if concept is not None and concept.exact:
         return concept.name
-    spelled = dictionary.spelled_out(words.tokens(words.timeless(column.original_name)))
-    return "_".join(words.significant(" ".join(spelled)))[:63].strip("_") or column.name
+    header = words.tokens(words.timeless(column.original_name))
+    spelled, printed = ("_".join(words.significant(" ".join(w))) for w in (dictionary.spelled_out(header), header))
+    return (spelled if len(spelled) <= _LONGEST_NAME else printed)[:_LONGEST_NAME].strip("_") or column.name
 
 
 def _column_description(column: Column, concept: Concept | None, dictionary: Dictionary, in_period: bool) -> str:
     if in_period:
         return f"Value in {column.period_label or column.original_name}."
-    printed = words.FOOTNOTE.sub(" ", column.original_name).replace(" | ", ", ")
-    spelled = " ".join(dictionary.spelled_out_text(printed).split()).strip(" ,")
+    printed = words.FOOTNOTE.sub(" ", column.original_name).replace(" | ", ", ").replace("_", " ")
+    spelled = dictionary.spelled_out_text(lower_case(" ".join(printed.split()).strip(" ,")))
     if concept is None:
         kind = {"date": "Date", "timestamp": "Date and time", "boolean": "Yes or no"}.get(column.type)
-        text = f"{kind}: {spelled}" if kind else spelled
+        text = f"{kind}: {spelled}" if kind and not re.search(r"(?i)date|time|day", spelled) else spelled
     elif concept.from_values:
         text = f"{spelled}: {_lower_first(concept.description)}"
     else:
         # A header that only resembles a term says more than printed nowhere: what is printed must do.
         text = concept.description if concept.exact else spelled
-    if column.unit:
+    if column.unit and not re.search(_UNIT_SAID.get(column.unit.split()[0], "$^"), text):
         text += f" ({column.unit})"
     return (
         (text[:1].upper() + text[1:]).rstrip(".") + "."
@@ -114,26 +140,25 @@ def _metadata(source: Source, dictionary: Dictionary) -> SourceMetadata:
     dimensions = [n for n, c in columns.items() if c.is_dimension] + (["reported_period"] if wide else [])
     concepts = [(c, _concept(c, dictionary, words.timeless(c.original_name))) for c in columns.values()]
     levels = [concept.level for _, concept in concepts if concept and concept.level]
-    label = words.significant(words.timeless(source.name))
-    levels += [level for word in label if (level := dictionary.levels.get(word))]
+    levels = levels or _levels_said(source, dictionary)
     granularity = min(levels, key=dictionary.order_of_level, default=None)
     record = "time series" if wide else "aggregate" if measures else "reference list"
     if any(concept and concept.name in dictionary.identifies_records for _, concept in concepts):
         record = "individual records"
-    tags = [w for w in dict.fromkeys(label) if not w[0].isdigit()][:8]
+    label = words.significant(words.timeless(source.name))
+    tags = [w for w in label if not w[0].isdigit() and len(w) > 1]
+    tags += [w for word in tags for w in words.significant(dictionary.terms.get(word, "").lower())]
+    tags = [w for w in dict.fromkeys(tags) if w not in _NO_TAGS][:_MOST_TAGS]
     return SourceMetadata(
         record_type=record, granularity=granularity, measures=measures, dimensions=dimensions, tags=tags
     )
 
 
-def _description(source: Source, publication_name: str) -> str:
-    entry = source.files[0]
-    title = (entry.layout.title if entry.layout else None) or source.name
-    title = words.without_times(words.split_number(words.FOOTNOTE.sub(" ", title))[1]).strip(" ,.;:-")
-    parts = [title or TableFeatures(source.code, 0, entry).where]
-    if publication_name and publication_name.lower() not in parts[0].lower():
-        parts.append(f"from {publication_name}")
-    metadata = source.metadata
-    if metadata and metadata.granularity:
-        parts.append(f"by {metadata.granularity}")
-    return ", ".join(parts) + "."
+def _levels_said(source: Source, dictionary: Dictionary) -> list[str]:
+    """The levels that title or sheet say the rows are of: ``by practice``, ``CCG level``, a sheet ``Provider``."""
+    label = words.tokens(words.timeless(source.name))
+    beside = zip(["", *label], label, [*label[1:], ""], strict=False)
+    said = [w for before, w, behind in beside if before == "by" or behind == "level" or w in ("national", "england")]
+    sheet = words.tokens(words.timeless_name(source.files[0].sheet or ""))
+    said += sheet if len(sheet) <= 3 else []
+    return [level for word in said if (level := dictionary.levels.get(word))]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from datawarp.enrich import words
+from datawarp.enrich import titles, words
 from datawarp.enrich.features import TableFeatures
-from datawarp.enrich.labels import speaks
+from datawarp.enrich.labels import qualified_figures, speaks
 
 # PostgreSQL cuts names at 63 bytes: room for `tbl_` before and for suffixes of indexes behind.
 LONGEST_CODE = 56
@@ -44,7 +44,7 @@ def name_sources(
     known = _Known(publication, publication_name)
     publication, others = stem(publication), {stem(p) for p in publications}
     foreign = tuple(p for p in others if p.startswith(f"{publication}_"))
-    labels = _labels(tables, known)
+    labels = _labels(tables, known, LONGEST_CODE - len(publication) - 1)
     counts = Counter((n, _code(publication, label)) for table in labels for n, label in enumerate(table.makeshift))
     used = set(taken)
     codes = []
@@ -88,19 +88,22 @@ class _Labels:
     makeshift: tuple[Label, ...]
 
 
-def _labels(tables: Sequence[TableFeatures], known: _Known) -> list[_Labels]:
+def _labels(tables: Sequence[TableFeatures], known: _Known, room: int) -> list[_Labels]:
     """The labels of each table; their order is the same for all tables."""
     telling = _telling_words(tables)
+    parts = [_parts(t) for t in tables]
+    shares = Counter(part for one in parts for part in set(one))
     found = []
-    for table in tables:
-        title, caption = known.cut(table.title), known.cut(table.caption)
+    for table, of_title in zip(tables, parts, strict=True):
+        title, caption = known.cut(_lasting(table.title)), known.cut(_lasting(table.caption))
         sheet = known.cut(_without_stop_words(table.sheet or ()))
         file = known.cut(_without_stop_words(table.file))
         own = known.cut([w for w in table.heading if w in telling])
+        rare, first = map(known.cut, _rarest(of_title, shares, len(tables), room))
         stub = ("by", *words.tokens(table.columns[0].header)) if table.columns else ()
         if len("".join(sheet)) < 6 and own:
             sheet = ()  # an abbreviation, where words are printed above the table
-        plain = (title, caption, sheet, _joined(sheet, caption), own, file)
+        plain = (title, caption, rare, sheet, first, _joined(sheet, caption), own, file)
         makeshift = (
             *plain,
             _joined(sheet, own),
@@ -112,6 +115,12 @@ def _labels(tables: Sequence[TableFeatures], known: _Known) -> list[_Labels]:
     return found
 
 
+def _lasting(label: Label) -> Label:
+    """``label`` without numbers that may be others next time: ``the 148 organisations``."""
+    kept = qualified_figures(label)
+    return tuple(w for w in label if not w[0].isdigit() or w in kept)
+
+
 def _without_stop_words(label: Sequence[str]) -> Label:
     """Long names of sheets and files without small words; in short ones they may be abbreviations (``AT``)."""
     return tuple(label) if len(label) <= 4 else tuple(w for w in label if w not in words.STOP_WORDS)
@@ -119,6 +128,41 @@ def _without_stop_words(label: Sequence[str]) -> Label:
 
 def _joined(first: Label, second: Label) -> Label:
     return first + tuple(w for w in second if w not in first)
+
+
+def _parts(table: TableFeatures) -> list[Label]:
+    """The title's parts between commas, colons and dashes, as words."""
+    printed = words.timeless(words.split_number(titles.title_of(table.entry))[1])
+    found = [_lasting(tuple(words.significant(words.unmarked(part)))) for part in re.split(r"[,:;()]| - ", printed)]
+    return [part for part in found if part]
+
+
+def _rarest(parts: Sequence[Label], shares: Mapping[Label, int], tables: int, room: int) -> tuple[Label, Label]:
+    """The parts of a title that at most half of the release's tables have, the rarest first while there is room.
+
+    None where there is no room for all of the rarest; then, as the second best, the longest of them.
+    """
+    telling = [n for n in range(len(parts)) if shares[parts[n]] <= max(1, tables / 2)]
+    rarest = [n for n in telling if shares[parts[n]] == min(shares[parts[m]] for m in telling)]
+    whole = _fitting(parts, sorted(telling, key=lambda n: shares[parts[n]]), room)
+    longest = sorted(rarest, key=lambda n: -len("_".join(parts[n])))
+    some = _fitting(parts, longest, room)
+    some = some if set(longest[:1]) <= set(some) else longest[:1]
+    whole = whole if set(rarest) <= set(whole) else []
+    return _words_of(parts, whole), _words_of(parts, some)
+
+
+def _words_of(parts: Sequence[Label], places: Sequence[int]) -> Label:
+    return tuple(w for n in sorted(places) for w in parts[n])
+
+
+def _fitting(parts: Sequence[Label], order: Sequence[int], room: int) -> list[int]:
+    """The places of ``order`` whose parts fit into ``room`` together, the first ones first."""
+    chosen: list[int] = []
+    for n in order:
+        if len("_".join(w for m in (*chosen, n) for w in parts[m])) <= room:
+            chosen.append(n)
+    return chosen
 
 
 def _telling_words(tables: Sequence[TableFeatures]) -> set[str]:
@@ -129,7 +173,7 @@ def _telling_words(tables: Sequence[TableFeatures]) -> set[str]:
 
 def _choose(publication: str, labels: _Labels, alone: Callable[[int, str], bool]) -> str:
     """The first label that says something, fits and that no other table has; else one that is cut or makeshift."""
-    best = labels.plain[:4]  # title, caption, sheet and caption
+    best = labels.plain[:6]  # title, caption, rare parts of the title, sheet, rarest part, sheet and caption
     if not any(labels.plain) and alone(0, _code(publication, ())):
         return _code(publication, ())
     whole = [n for n, label in enumerate(best) if len("_".join((publication, *label))) <= LONGEST_CODE]
@@ -179,4 +223,4 @@ def _code(publication: str, label: Label) -> str:
         if len(code) + len(word) + 1 > LONGEST_CODE:
             break
         code = f"{code}_{word}"
-    return re.sub(r"(?:_(?:by|not|per|than|between|over|under))+$", "", code)
+    return re.sub(r"(?:_(?:by|not|per|than|between|over|under|did|do|does|via|including|excluding))+$", "", code)

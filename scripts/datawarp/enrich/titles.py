@@ -49,6 +49,8 @@ def title_of(entry: FileEntry) -> str:
     if labelled:
         return _TITLE_LABEL.sub("", labelled[0]).strip()
     blocks = [line for line in lines if _BLOCK.match(line)]
+    if not blocks and entry.layout and _BLOCK.match(entry.layout.title or "") and is_title(entry.layout.title or ""):
+        return entry.layout.title or ""  # a title on the header's own row
     if blocks and entry.id.endswith("#1"):
         return blocks[0]
     first_on_sheet = entry.id.endswith("#1") or entry.id.endswith("#0")

@@ -28,7 +28,7 @@ def _bounded(pattern: str) -> str:
 
 
 # What names a moment or a stretch of time wherever it is printed, longest forms first.
-_TIMES = re.compile(
+TIMES = re.compile(
     "|".join(
         _bounded(p)
         for p in (
@@ -69,7 +69,10 @@ _VERSION = re.compile(
         )
     )
 )
-FOOTNOTE = re.compile(r"\[(?:notes? ?)?[a-z]?\d*(?:[ ,;&]+(?:notes? ?)?\d+)*\]|\((?:notes?|see note)[^)]{0,20}\)", re.I)
+FOOTNOTE = re.compile(
+    r"\[(?:notes? ?)?[a-z]?\d*(?:(?:[ ,;&]+|and)+(?:notes? ?)?\d+)*\]|\((?:notes?|see note)[^)]{0,20}\)", re.I
+)
+_AE = re.compile(r"\bA ?& ?E\b", re.I)
 _SUPERSCRIPTS = str.maketrans(dict.fromkeys("¹²³⁰⁴⁵⁶⁷⁸⁹†‡§", " "))
 _GLUED = re.compile(rf"(?<![a-z])({_MONTH})({_YEAR})(?!\d)")
 _GLUED_IN_NAME = re.compile(
@@ -103,12 +106,14 @@ STOP_WORDS = frozenset(
     ]
 )
 
-_LETTERED = frozenset(["part", "section", "table", "annex", "appendix", "schedule", "type", "category", "hepatitis"])
+_LETTERED = frozenset(
+    ["part", "section", "sections", "table", "annex", "appendix", "schedule", "type", "category", "hepatitis"]
+)
 
 
 def plain(text: str) -> str:
     """``text`` in lower-case ASCII, accents and footnote marks gone, every dash a hyphen, blanks single."""
-    text = FOOTNOTE.sub(" ", text.translate(_SUPERSCRIPTS))
+    text = _AE.sub("AE", FOOTNOTE.sub(" ", text.translate(_SUPERSCRIPTS)))
     text = unicodedata.normalize("NFKD", text)
     text = (
         re.sub("[\u2010-\u2015\u2212]", "-", text)
@@ -131,13 +136,7 @@ def timeless(text: str) -> str:
 
 def _without_times(text: str) -> str:
     marked = _COUNTED.sub(rf"\1{_KEPT}", _GLUED.sub(r"\1 \2", text))
-    return _TIMES.sub(" ", marked).replace(_KEPT, "")
-
-
-def without_times(text: str) -> str:
-    """``text`` as printed, cases kept, without dates and periods."""
-    kept = re.sub(_TIMES.pattern, " ", text, flags=re.I)
-    return re.sub(r"\s+([,;.)])", r"\1", re.sub(r"\s+", " ", kept)).strip()
+    return TIMES.sub(" ", marked).replace(_KEPT, "")
 
 
 @lru_cache(maxsize=8192)

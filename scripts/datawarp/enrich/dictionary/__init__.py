@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from datawarp.enrich.words import STOP_WORDS
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -76,7 +78,9 @@ class Dictionary:
             for pattern in patterns:
                 exact = spelled == pattern
                 part = exact or (
-                    len(pattern) < len(spelled) and pattern in (spelled[-len(pattern) :], spelled[: len(pattern)])
+                    not entry.get("whole")
+                    and len(pattern) < len(spelled)
+                    and pattern in (spelled[-len(pattern) :], spelled[: len(pattern)])
                 )
                 weight = len(pattern) + (100 if exact else 0)
                 if part and (best is None or weight > best[0]):
@@ -100,8 +104,9 @@ class Dictionary:
         return next((code for code in self.codes if all(code.pattern.fullmatch(s) for s in samples)), None)
 
     def spelled_out(self, header: Sequence[str]) -> list[str]:
-        """``header`` with abbreviations replaced by what they stand for, in lower case."""
-        return [w for word in header for w in re.findall(r"[a-z0-9]+", self.terms.get(word, word).lower())]
+        """``header`` with abbreviations replaced by what they stand for, in lower case; ``at`` stays a small word."""
+        meant = [word if word in STOP_WORDS else self.terms.get(word, word) for word in header]
+        return [w for text in meant for w in re.findall(r"[a-z0-9]+", text.lower())]
 
     def spelled_out_text(self, text: str) -> str:
         """``text`` with what abbreviations stand for in brackets behind the first of each."""
