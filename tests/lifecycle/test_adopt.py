@@ -246,3 +246,21 @@ def test_a_state_file_that_is_not_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{")
     assert "not JSON" in read_state(tmp_path / "state.json").not_understood[0]
     assert read_state(tmp_path / "nowhere.json").not_understood == []
+
+
+def test_a_changed_manifest_that_was_loaded_without_a_change_of_content_is_adopted(installation: Installation) -> None:
+    """The rows' record is of the first load; what the last one compared is what a marker must say."""
+    made = installation
+    unit = UNITS[1]
+    manifest = made.paths.enriched_manifest(unit)
+    manifest.write_text(manifest.read_text() + "# a remark that changes no row\n")
+    made.load(unit)
+    assert made.query(
+        f"SELECT outcome FROM datawarp.tbl_load_history WHERE unit = '{unit}' ORDER BY history_id DESC LIMIT 1"
+    ) == [("unchanged",)]
+    marker = made.paths.loaded_marker(unit).read_bytes()
+    made.paths.loaded_marker(unit).unlink()
+    report = take_over(made)
+    assert report.markers_written == [unit]
+    assert not report.to_load
+    assert made.paths.loaded_marker(unit).read_bytes() == marker
