@@ -112,3 +112,27 @@ def test_even_records(tmp_path: Path, lines: list[str], even: bool) -> None:
 def test_records_that_differ_from_the_header_alone(tmp_path: Path) -> None:
     grid = grid_of(tmp_path, ["id,name,age", "1101,John", "1102,Julie,26,Potatoes"])
     assert grid.notes == ["row 3 has more than the usual 3 fields: cells may have shifted"]
+
+
+@pytest.mark.parametrize(
+    ("names", "blank"), [("Contents,...2,...3", "NA"), ("Unnamed: 0,Unnamed: 1,Unnamed: 2", ""), ("Contents,,", "NA")]
+)
+def test_a_sheet_that_a_program_wrote_whole(tmp_path: Path, names: str, blank: str) -> None:
+    gap = ",".join([blank] * 3)
+    lines = [
+        names,
+        f"Deaths by week,{blank},{blank}",
+        gap,
+        "Week,Deaths,Rate",
+        *BODY,
+        gap,
+        f"Source: ONS,{blank},{blank}",
+    ]
+    table = table_of(grid_of(tmp_path, lines))
+    assert (table.header_rows, table.data_rows) == ((4, 4), (5, 84))
+    assert [c.type for c in table.columns] == ["text", "integer", "numeric"]
+
+
+def test_na_among_figures_is_a_marker(tmp_path: Path) -> None:
+    table = table_of(grid_of(tmp_path, [HEADER, *BODY, "A90,NA,NA"]))
+    assert [c.markers for c in table.columns] == [{}, {"NA": 1}, {"NA": 1}]

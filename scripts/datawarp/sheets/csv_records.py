@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from datawarp.sheets.grid import Cell
 LONGEST_FIELD = 1 << 24
 END_OF_FILE: list[Cell] = ["\x1a"]  # what DOS programs close a text with
 MOST_NAMED = 3  # rows that a note names
+NA = "NA"
+_MADE_UP = re.compile(r"\.\.\.\d+|Unnamed: \d+(?:_level_\d+)?")
 JUDGED = 200  # records that show what the columns hold
 
 
@@ -28,6 +31,12 @@ class Shape:
     header_row: int = 0
     header: tuple[str, ...] = ()
     unnamed_first: bool = False  # the header has one field fewer: the first column has no name
+    dump: bool = False  # a program wrote a sheet whole: NA for blank cells, or names it made up for the first row
+
+    @property
+    def plain(self) -> bool:
+        """Whether every record is a row as it stands."""
+        return not self.unnamed_first and not self.dump
 
     @classmethod
     def of(cls, text: str, dialect: Dialect) -> Shape:
@@ -41,6 +50,8 @@ class Shape:
             return cls()
         begins = next(len(record) for record in first if len(record) > 1)
         width = max(widths, key=lambda w: (widths[w], w == begins, w))
+        if any(set(record) == {NA} and len(record) > 1 for record in first) or _made_up(first[0]):
+            return cls(width, dump=True)
         row = next(n for n, record in enumerate(first, 1) if len(record) == width)
         below = [record for record in first[row : row + JUDGED] if len(record) == width]
         if row == 2 and len(first[0]) == width - 1 and len(below) > 1 and widths.total() == widths[width] + 1:
@@ -49,6 +60,17 @@ class Shape:
                 return cls(width, 1, ("", *first[0]), True)
         header = first[row - 1]
         return cls(width, row, tuple(header) if all(header) and _is_header(header, below) else ())
+
+
+def _made_up(record: Sequence[str]) -> bool:
+    """Whether most cells of a first record are names that pandas or R gives to columns without one."""
+    made_up = sum(_MADE_UP.fullmatch(cell) is not None for cell in record)
+    return made_up > 1 and 2 * made_up >= len(record)
+
+
+def _undumped(record: list[str], first: bool) -> list[str]:
+    """A record of a sheet that a program wrote whole, as it stood on the sheet."""
+    return ["" if cell == NA or (first and _MADE_UP.fullmatch(cell)) else cell for cell in record]
 
 
 def _is_header(record: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
@@ -77,6 +99,10 @@ class Uneven:
         words = []
         if shape.unnamed_first:
             words.append("the header has one field fewer than the records: the first column has no name")
+        if shape.dump:
+            words.append(
+                "a program wrote a sheet whole: NA and the names it made up for the first row are read as blank"
+            )
         if self.longer:
             words.append(f"{_rows(self.longer)} more than the usual {shape.width} fields: cells may have shifted")
         if self.shorter and len(self.shorter) <= max(MOST_NAMED, 0.1 * self.even):
@@ -102,7 +128,7 @@ def records(
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     header = list(shape.header) if shape and shape.header else None
-    width = shape.width if shape else 0
+    width = shape.width if shape and not shape.dump else 0
     seen = uneven or Uneven()
     pending: list[int] = []  # short rows: a note below the table is none of it
     number = 0
@@ -110,6 +136,8 @@ def records(
         for number, record in enumerate(dialect.reader(lines), 1):
             if number == 1 and record and record[0].startswith("\ufeff"):
                 record[0] = record[0].lstrip("\ufeff")
+            if shape is not None and shape.dump:
+                record = _undumped(record, number == 1)
             row: list[Cell] = [cell or None for cell in record] if "" in record else list(record)
             while row and row[-1] is None:
                 row.pop()

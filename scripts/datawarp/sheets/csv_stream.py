@@ -212,7 +212,7 @@ def open_stream(blob: Blob) -> Grid:
         not survey.broken_lines
         and survey.headers <= 1
         and dialect.usual
-        and not shape.unnamed_first
+        and shape.plain
         and not any(SAMPLE <= at <= survey.size - TAIL_BYTES for at in survey.blank_lines)
         and dialect.encoding in ("utf-8", "utf-8-sig", "cp1252", "latin-1", "mac_roman", "cp850")
         and not dialect.odd
