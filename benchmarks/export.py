@@ -57,9 +57,9 @@ def main() -> None:
     arguments.add_argument("--copy", action="store_true", help="COPY once; for the benchmark itself")
     given = arguments.parse_args()
     if given.one:
-        report(lambda: export_once(Path(given.one[0]), given.one[1]))
+        report(exporting(Path(given.one[0]), given.one[1]))
     elif given.copy:
-        report(copy_once)
+        report(copying())
     else:
         from datawarp.warehouse.server import ensure_server, remove_server
 
@@ -82,21 +82,26 @@ def report(work: Callable[[], None]) -> None:
     print(wall, cpu, int(peak.split()[1]) / 1024)
 
 
-def export_once(folder: Path, unit: str) -> None:
+def exporting(folder: Path, unit: str) -> Callable[[], None]:
+    """The export of a unit, everything imported."""
     from datawarp.lean import leave_out_pandas
 
     leave_out_pandas()
     from datawarp.publish.export import export
 
-    export(Unit.model_validate_json(unit), Paths(folder), Settings())
+    return lambda: export(Unit.model_validate_json(unit), Paths(folder), Settings())
 
 
-def copy_once() -> None:
+def copying() -> Callable[[], None]:
+    """The server's COPY, read to its end by the client that the export uses."""
     import psycopg2
 
-    with psycopg2.connect(os.environ["DATABASE_URL"]) as connection, open(os.devnull, "wb") as nowhere:
-        connection.cursor().copy_expert(COPY, nowhere)
-    connection.close()
+    def work() -> None:
+        with psycopg2.connect(os.environ["DATABASE_URL"]) as connection, open(os.devnull, "wb") as nowhere:
+            connection.cursor().copy_expert(COPY, nowhere)
+        connection.close()
+
+    return work
 
 
 def run(server: psutil.Process, *arguments: str) -> Cost:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from exporting import export_in_a_process, name_period_columns
@@ -294,6 +297,24 @@ def test_the_page_tells_what_was_counted(warehouse: Warehouse) -> None:
     assert "| 20.0% | 2 | 2.5 to 70.0 |" in patients
     assert "| `patients` | `*` | 1 |" in page
     assert r"A &lt;b>Trust&lt;/b>, B \| Trust" in page
+
+
+def test_filters_by_period_and_code_read_few_row_groups(warehouse: Warehouse) -> None:
+    """Counted from the statistics of the files, as readers do."""
+    rows, orgs = 3 * 131_072, 300
+    table = pa.table({"org_code": [f"R{i * orgs // rows:03d}" for i in range(rows)], "n": pa.array(range(rows))})
+    for period in ("jul25", "aug25"):
+        publish(warehouse, period, waits=table)
+    data = ds.dataset(warehouse.paths.parquet_source("adhd_waits"), format="parquet")
+
+    def groups(condition: pc.Expression | None) -> int:
+        return sum(len(f.split_by_row_group(condition)) for f in data.get_fragments())
+
+    assert groups(None) == 6
+    assert groups(ds.field("_period") == "2025-08") == 3
+    assert groups(ds.field("org_code") == "R150") == 2
+    assert groups((ds.field("_period_start") >= date(2025, 8, 1)) & (ds.field("org_code") == "R299")) == 1
+    assert groups(ds.field("_source_row") == 6) == 2
 
 
 def test_typed_rows_and_the_database_give_the_same_bytes(

@@ -78,7 +78,7 @@ class Rows:
 
         def batches() -> Generator[pa.RecordBatch]:
             for place, path in enumerate(kept):
-                with pa.memory_map(str(path)) as source:
+                with pa.OSFile(str(path)) as source:  # not mapped: pages of a mapped file count as memory of the job
                     reader = pa.ipc.open_file(source)
                     read = (reader.get_batch(i) for i in range(reader.num_record_batches))
                     yield from self._complete(place, map(self._as_stored, read))
