@@ -265,6 +265,34 @@ RA2|130|
 RA3||No submission was received from this organisation in this period; expected to resume next quarter.""",
         [((1, 1), (2, 4), "Organisation; Records; Comment")],
     ),
+    "sections named in the middle of the page": (
+        """
+Year|All ages|Under 20|20-24
+||Numbers|
+2010|723|40|137
+2011|724|36|134
+2012|730|33|132
+||Rates|
+2010|65.5|20.3|75.1
+2011|64.2|18.1|72.5
+2012|64.9|16.2|71.9""",
+        [((1, 1), (2, 9), "Year; All ages; Under 20; 20-24")],
+    ),
+    "days as a spreadsheet counts them": (
+        """
+Name|44136|44137|44138|44139
+England|1200|1290|1350|1100
+London|210|250|240|190""",
+        [((1, 1), (2, 3), "Name; 44136; 44137; 44138; 44139")],
+    ),
+    "numbers of notes beside headings": (
+        """
+Area||2019|(1)|2020|(2)
+North||1005||1101|
+South||907|r|898|
+East||612||611|p""",
+        [((1, 1), (2, 4), "Area; 2019; (1); 2020; (2)")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

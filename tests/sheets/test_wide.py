@@ -32,6 +32,16 @@ from datawarp.sheets.typing import typed_table
         ("2024-w07", "2024-W07"),
         ("31 March 2025", "2025-03-31"),
         ("31/03/2025", "2025-03-31"),
+        ("2023p", "2023"),
+        ("2022¹", "2022"),
+        ("Apr 2022 to Mar 2023", "2022-23"),
+        ("January 2022 to December 2022", "2022"),
+        ("Oct 2023 - Dec 2023", "2023-24-Q3"),
+        ("Year ending March 2024", "2023-24"),
+        ("12 months to Dec-23", "2023"),
+        ("Quarter ending June 2023", "2023-24-Q1"),
+        ("Quarter ended 31 March 2024", "2023-24-Q4"),
+        ("2022 1st quarter", "2022-Q1"),
         (2018.0, "2018"),
         (date(2024, 5, 1), "2024-05-01"),
     ],
@@ -44,7 +54,23 @@ def test_labels_are_read(printed: Cell, period: str) -> None:
 
 @pytest.mark.parametrize(
     "printed",
-    ["10-12", "10-14", "0-4", "90+", "A81001", "12", 12.0, "2024/26", "1-4 weeks", "Type 1", None, True, "30/02/2024"],
+    [
+        "10-12",
+        "10-14",
+        "0-4",
+        "90+",
+        "A81001",
+        "12",
+        12.0,
+        "2024/26",
+        "1-4 weeks",
+        "Type 1",
+        "Year ending June 2023",
+        "May 2021 to Apr 2022",
+        None,
+        True,
+        "30/02/2024",
+    ],
 )
 def test_bands_codes_and_plain_numbers_are_no_periods(printed: Cell) -> None:
     assert read_label(printed) is None

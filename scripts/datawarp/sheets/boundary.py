@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.series import is_scale, is_sequence
 from datawarp.sheets.view import View
@@ -23,6 +24,7 @@ LARGEST_GAP = 4  # blank rows that end the sample
 ACCEPT = 0.4
 MOST_TEXT_ROWS = 4
 _KEY = re.compile(r"[^:]{1,40}:")
+_MARK = re.compile(r"[\[(]\d{1,2}[\])]")
 _NOTES = re.compile(r"(?:foot)?notes?:?|(?:source|key)s?:?", re.I)
 
 
@@ -214,7 +216,8 @@ def _last_named(view: View, i: int, sample: list[int], first: int, last: int, he
 def _data_score(
     view: View, i: int, sample: list[int], data: list[int], heads: dict[int, str], *, banner: bool
 ) -> float:
-    figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE)]
+    marks = {c for c in view.filled(i) if is_mark(view.value(i, c))}
+    figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE) and c not in marks]
     named = sum(heads[c] in (TEXT, PROSE) for c in data)
     series = is_sequence(figures) or (named > 0 and is_scale(figures) and not _rises(view, sample[0], i))
     # A lone year or date over numbers is a heading when every other data column has a text.
@@ -225,6 +228,8 @@ def _data_score(
         below = "".join([view.kinds[j][c] for j in sample])
         if head in (TEXT, PROSE):
             total += 1
+        elif c in marks:
+            total += 0.5
         elif head in (NUMBER, DATE):
             repeats = below.count(DATE) if head == DATE else 0
             total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
@@ -236,6 +241,11 @@ def _data_score(
         if not banner and head_kind(view, sample[0], c) in (TEXT, PROSE):
             total -= 1.2
     return total
+
+
+def is_mark(value: Cell) -> bool:
+    """Whether a cell of a header is the number of a note in a cell of its own: ``(1)``, ``[2]``."""
+    return isinstance(value, str) and _MARK.fullmatch(value.strip()) is not None
 
 
 def _rises(view: View, j: int, i: int) -> bool:

@@ -95,7 +95,8 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:
         return "letters or numbers the columns"
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
-    if filled and len(texts) == len(filled) == len(view.filled(i, found.columns[0], found.columns[-1])):
+    alone = len(filled) == len(view.filled(i, found.columns[0], found.columns[-1]))
+    if filled and len(texts) == len(filled) and alone and not _is_section(view, filled, lower):
         return "holds nothing but texts over figures"
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
@@ -103,6 +104,14 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:
     if 2 * len(filled) < len(found.data) or named < len(filled) or lower.score < ACCEPT:
         return None
     return "is a series below headings" if series else "holds codes, units or names below headings"
+
+
+def _is_section(view: View, filled: Sequence[int], lower: Boundary) -> bool:
+    """Whether a text by itself over figures is the first of several: sections named in the middle of the page."""
+    if len(filled) != 1:
+        return False
+    below = lower.sample
+    return any(view.filled(j) == list(filled) and view.kinds[j][filled[0]] == TEXT for j in below)
 
 
 def _letters_columns(view: View, i: int, found: Boundary) -> bool:

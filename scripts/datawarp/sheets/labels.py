@@ -35,7 +35,9 @@ class PeriodLabel:
 _MONTH = rf"({'|'.join(MONTHS)})[a-z]*\.?"
 # A footnote mark fused behind a period: [7], (3), [note 2], *, r, p, superscript lists.
 _MARKS = re.compile(
-    r"(?:\s*(?:\[[^\]]*\]|\((?:[a-z]|\d{1,2}|note\s*\d+|r|p|provisional|revised)\)|[*†‡]+|\b[rp]\b))+\s*$", re.I
+    r"(?:\s*(?:\[[^\]]*\]|\((?:[a-z]|\d{1,2}|note\s*\d+|r|p|provisional|revised)\)|[*†‡\u00b9\u00b2\u00b3\u2070-\u2079]+"
+    r"|\b[rpe]\b|(?<=\d)[rpe]))+\s*$",
+    re.I,
 )
 _LEADS = re.compile(
     r"^(?:(?:as\s+at|at|to|(?:month|week|period|fy)(?:\s+(?:end(?:ing|ed)?|to))?|ending|ended)\b[:\s]*)+", re.I
@@ -90,6 +92,27 @@ def _months_span(m: re.Match[str]) -> PeriodLabel | None:
     return financial_quarter_label(year, (first - 4) // 3 + 1) if first >= 4 else financial_quarter_label(year - 1, 4)
 
 
+def _quarter_ending(year: int, month: int) -> PeriodLabel | None:
+    """The quarter of an April–March year whose last month this is."""
+    if month % 3:
+        return None
+    return financial_quarter_label(year - 1, 4) if month == 3 else financial_quarter_label(year, month // 3 - 1)
+
+
+def _year_ending(year: int, month: int) -> PeriodLabel | None:
+    """The April–March or calendar year whose last month this is; other years have no name of their own."""
+    if month == 3:
+        return financial_year_label(year - 1)
+    return PeriodLabel("year", year, f"{year:04d}") if month == 12 else None
+
+
+def _from_to(m: re.Match[str]) -> PeriodLabel | None:
+    """``Apr 2022 to Mar 2023``: a year or a quarter by its first and last month."""
+    first, last = _century(m[2]) * 12 + _month(m[1]), _century(m[4]) * 12 + _month(m[3])
+    end = _century(m[4]), _month(m[3])
+    return _year_ending(*end) if last - first == 11 else _quarter_ending(*end) if last - first == 2 else None
+
+
 def _consecutive(first: str, second: str) -> int | None:
     begin = _century(first)
     return begin if (begin + 1) % 100 == int(second) % 100 and (len(second) == 2 or int(second) == begin + 1) else None
@@ -125,6 +148,11 @@ def _week(m: re.Match[str]) -> PeriodLabel | None:
 _Y = r"(\d{4}|\d{2})"
 _FORMS: tuple[tuple[str, Callable[[re.Match[str]], PeriodLabel | None]], ...] = (
     (rf"{_MONTH}[\s\-–/,']*(?:to|-|–|/)[\s]*{_MONTH}[\s\-–,']*{_Y}", _months_span),
+    (rf"{_MONTH}[\s\-–,']*{_Y}\s*(?:to|-|–)\s*{_MONTH}[\s\-–,']*{_Y}", _from_to),
+    (rf"(?:(?:financial\s+)?year|12\s+months|twelve\s+months)\s+(?:end(?:ing|ed)|to)\s+(?:\d{{1,2}}\s+)?{_MONTH}[\s\-–,']*{_Y}",
+     lambda m: _year_ending(_century(m[2]), _month(m[1]))),
+    (rf"(?:quarter|qtr|(?:3|three)\s+months)\s+(?:end(?:ing|ed)|to)\s+(?:\d{{1,2}}\s+)?{_MONTH}[\s\-–,']*{_Y}",
+     lambda m: _quarter_ending(_century(m[2]), _month(m[1]))),
     (rf"{_MONTH}[\s\-–/,']*(\d{{4}}|\d{{2}})", lambda m: month_label(_century(m[2]), _month(m[1]))),
     (rf"(\d{{4}})[\s\-–/,']*{_MONTH}", lambda m: month_label(int(m[1]), _month(m[2]))),
     (rf"(\d{{1,2}})(?:st|nd|rd|th)?[\s\-–/]*{_MONTH}[\s\-–/,']*{_Y}", lambda m: _day(m[3], _month(m[2]), m[1])),

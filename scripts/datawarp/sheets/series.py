@@ -23,6 +23,8 @@ def is_sequence(values: Sequence[Cell]) -> bool:
         return False
     if all(1950 <= n <= 2100 for n in numbers):
         return len(numbers) >= 2 and len(set(numbers)) >= 2
+    if is_serial_days(numbers):
+        return True
     # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
     distinct = list(dict.fromkeys(numbers))
     steps = {b - a for a, b in pairwise(distinct)}
@@ -30,6 +32,14 @@ def is_sequence(values: Sequence[Cell]) -> bool:
         return False
     step = abs(steps.pop())
     return step == 1 or (step in (5, 10) and len(distinct) >= 4 and distinct[0] % step == 0)
+
+
+def is_serial_days(numbers: Sequence[int | float]) -> bool:
+    """Whether numbers are days as a spreadsheet counts them, of 2000 to 2050: days, weeks or months apart."""
+    if len(numbers) < 3 or not all(36526 <= n <= 55153 for n in numbers):
+        return False
+    steps = {b - a for a, b in pairwise(numbers)}
+    return steps in ({1}, {7}) or (len(numbers) >= 4 and steps <= {28, 29, 30, 31})
 
 
 def is_long_sequence(values: Sequence[Cell]) -> bool:
@@ -42,7 +52,7 @@ def is_long_sequence(values: Sequence[Cell]) -> bool:
     distinct = [n for n in dict.fromkeys(numbers) if isinstance(n, int | float)]
     if all(1950 <= n <= 2100 for n in distinct):
         return distinct in (sorted(distinct), sorted(distinct, reverse=True))
-    return len(distinct) >= 6
+    return len(distinct) >= 6 or is_serial_days(distinct)
 
 
 def is_scale(values: Sequence[Cell]) -> bool:
