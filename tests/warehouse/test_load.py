@@ -120,13 +120,23 @@ def test_a_long_table_has_a_row_for_each_body_row_and_period(warehouse: Warehous
     assert warehouse.query("SELECT rows_loaded, body_rows FROM datawarp.tbl_load_history") == [(4, 2)]
 
 
-def test_the_row_account_must_close(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"body": 4, "blank": 3}, "counts 4 body rows to load, and 3 came"),
+        ({"blank": 3}, "the sheet has 8 rows, and its parts are not as many"),
+        ({"blank": 3, "excluded": 1}, "1 rows are excluded, and 0 are listed with a reason"),
+    ],
+)
+def test_the_row_account_must_close(warehouse: Warehouse, change: dict[str, int], says: str) -> None:
     unit = warehouse.prepare(warehouse.unit("aug25"), referrals=ROWS)
     path = warehouse.paths.enriched_manifest(unit.name)
     manifest = read_manifest(path)
-    manifest.sources[0].files[0].layout.account.body = 4
+    layout = manifest.sources[0].files[0].layout
+    assert layout is not None and layout.account is not None
+    layout.account = layout.account.model_copy(update=change)
     write_manifest(path, manifest)
-    with pytest.raises(ContractError, match="counts 4 body rows to load, and 3 came"):
+    with pytest.raises(ContractError, match=says):
         warehouse.load(unit)
     assert warehouse.query("SELECT count(*) FROM datawarp.tbl_load_history") == [(0,)]
     assert not warehouse.paths.loaded_marker(unit.name).exists()

@@ -19,14 +19,31 @@ def contract_version(contract: Contract) -> str:
 
 
 def check_account(table: Table, rows: int) -> None:
-    """Raise :class:`ContractError` unless all rows that the manifest accounts for came, and no others."""
+    """Raise :class:`ContractError` unless every row of the sheet is loaded or left out for a reason.
+
+    The manifest's account must close, its excluded rows be those listed with reasons, and all body rows have come,
+    and no others.
+    """
+    layout = table.entry.layout
+    account = layout.account if layout else None
+    if layout and account:
+        listed = sum(last - first + 1 for first, last in (e.rows for e in layout.excluded))
+        if not account.balanced:
+            raise _open_account(table, f"the sheet has {account.sheet_rows:,} rows, and its parts are not as many")
+        if listed != account.excluded:
+            words = f"{account.excluded:,} rows are excluded, and {listed:,} are listed with a reason"
+            raise _open_account(table, words)
     expected = table.expected_rows
     if expected is not None and rows != expected:
-        raise ContractError(
-            f"the row account does not close: the manifest counts {expected:,} body rows to load, and {rows:,} came",
-            where=table.where,
-            hint="if the layout was edited by hand, correct n_rows and account with it; otherwise refresh the unit",
-        )
+        raise _open_account(table, f"the manifest counts {expected:,} body rows to load, and {rows:,} came")
+
+
+def _open_account(table: Table, words: str) -> ContractError:
+    return ContractError(
+        f"the row account does not close: {words}",
+        where=table.where,
+        hint="if the layout was edited by hand, correct n_rows and account with it; otherwise refresh the unit",
+    )
 
 
 def body_rows(load: SourceLoad, loaded: int) -> int:
