@@ -61,13 +61,7 @@ def derive(
     unsettled: dict[int, Match] = {}
     seen: list[Reference] = []
     news: list[str] = []
-    told = False
     for stage in stages:
-        if told and len(settled) == len(found):
-            break
-        told = told or stage.previous
-        if not stage.tables:
-            continue
         seen.append(stage)
         settled |= _decided(found, stage, codes, settled)
         left = [t for t in found if t.position not in settled and t.position not in codes]
@@ -87,6 +81,8 @@ def derive(
                 unsettled[position] = match
         if stage.previous:
             news = _news(outcome.news, stage)
+            if len(settled) == len(found):
+                break  # before the next stage is read
     for table in found:  # a person named a source that no release has
         if table.position in codes and table.position not in settled:
             settled[table.position] = _Found(codes[table.position], _by_person(table), by_person=True)

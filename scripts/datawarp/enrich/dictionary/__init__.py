@@ -48,6 +48,7 @@ class Dictionary:
 
     def __init__(self, documents: Mapping[str, Any]) -> None:
         self._documents = documents
+        self._found: dict[tuple[str, ...], Concept | None] = {}
         self.terms: dict[str, str] = {str(k).lower(): str(v) for k, v in documents["terms"]["terms"].items()}
         self.levels: dict[str, str] = {
             str(word): level["name"] for level in documents["organisations"]["levels"] for word in level["words"]
@@ -72,7 +73,12 @@ class Dictionary:
 
     def concept(self, header: Sequence[str]) -> Concept | None:
         """The concept whose words ``header`` is or, failing that, ends or begins with; longest first."""
-        spelled = tuple(w for w in header)
+        spelled = tuple(header)
+        if spelled not in self._found:
+            self._found[spelled] = self._concept(spelled)
+        return self._found[spelled]
+
+    def _concept(self, spelled: tuple[str, ...]) -> Concept | None:
         best: tuple[int, Mapping[str, Any], bool] | None = None
         for patterns, entry in self._concepts:
             for pattern in patterns:
