@@ -5,13 +5,18 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from datawarp.operations import failures
+from datawarp.operations.cadence import cadence
 from datawarp.operations.driver import summary
 from datawarp.operations.failures import Failure
 from datawarp.operations.reviews import OpenQuestion, open_questions
+from datawarp.operations.states import UnitState
 from datawarp.operations.status import print_status
+from datawarp.operations.status_page import Overview, PublicationStatus
+from datawarp.registry.models import PublicationSettings, Unit
 from datawarp.registry.paths import Paths
 
 UNIT = "beds_feb25"
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def fail(paths, stage="load"):
@@ -62,13 +67,28 @@ def test_status_says_what_waits_for_a_person_and_what_command_failed_when(tmp_pa
     others = [Failure("_validate", "validate", "ValidationError", "2 severe findings", None, None, "logs/v.log", at, 1)]
     questions = [OpenQuestion("beds_jan25", f"table_{i}", "Is it [the] same?") for i in range(7)]
     console = Console(record=True, width=100)
-    print_status([], others, questions, console)
+    print_status(Overview("here", NOW, [], reviews=questions), others, console)
     text = console.export_text()
     assert "validate failed on 2026-03-01 at 04:15 UTC; said here until `snakemake validate` passes" in text
     assert "beds_jan25: 7 questions for review" in text
     assert "table_4: Is it [the] same?" in text
     assert "table_5" not in text
     assert "and 2 more; answer in manifests/review/beds_jan25.yaml, then snakemake approve_beds_jan25" in text
+
+
+def test_status_says_how_old_a_publication_is_against_its_calendar():
+    def publication(code, *periods):
+        units = [Unit(publication=code, period=p, url="x", settings=PublicationSettings(name=code)) for p in periods]
+        expected = cadence([u.when for u in units], "monthly", NOW.date(), 45)
+        return PublicationStatus(code, code, "monthly", [UnitState(u, "done") for u in units], expected)
+
+    console = Console(record=True, width=120)
+    publications = [publication("fresh", "dec25", "jan26"), publication("stale", "jul25", "sep25", "oct25")]
+    print_status(Overview("here", NOW, publications), [], console)
+    text = console.export_text()
+    assert "2/2    to jan26, 30 days old; next due 2026-04-14" in text
+    assert "3/3    to oct25, 122 days old; late: nov25, dec25; missing: aug25" in text
+    assert "5 units of 2 publications: 5 done" in text
 
 
 def test_open_questions_come_from_the_review_files(tmp_path):

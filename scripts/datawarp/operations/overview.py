@@ -44,8 +44,12 @@ def overview(
 def write_overview(
     registry: Registry, states: Sequence[UnitState], paths: Paths, settings: Settings, now: datetime
 ) -> None:
+    """Make the overview and keep it."""
+    keep(overview(registry, states, paths, settings, now), paths)
+
+
+def keep(found: Overview, paths: Paths) -> None:
     """Write the page and the monitor's file."""
-    found = overview(registry, states, paths, settings, now)
     write_text(paths.status_page, status_page(found))
     write_json(paths.output / "health.json", health(found))
 

@@ -41,7 +41,6 @@ def write_run_record(
         "stages": {unit: sorted(set(rules)) for unit, rules in (stages or {}).items()},
     }
     paths.private.mkdir(parents=True, exist_ok=True)
-    from filelock import FileLock  # jobs only read the record
 
     with FileLock(f"{paths.run_record}.lock"):
         other = read_run_record(paths)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from datawarp.operations.failures import Failure
 from datawarp.operations.reviews import OpenQuestion
 from datawarp.operations.states import State, UnitState
+from datawarp.operations.status_page import Overview, PublicationStatus
+from datawarp.registry.periods import Period
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 CELLS = 20
 _QUESTIONS = 5  # of a unit that are told
+_PERIODS = 3  # of a publication that are named
 _COLOURS: dict[State, str] = {
     "done": "green",
     "archived": "blue",
@@ -56,31 +59,53 @@ def counted(states: Iterable[State]) -> str:
     return ", ".join(f"{counts[state]:,} {state}" for state in _COLOURS if counts[state])
 
 
-def print_status(
-    states: Sequence[UnitState], others: Sequence[Failure], questions: Sequence[OpenQuestion], console: Console
-) -> None:
+def print_status(found: Overview, others: Sequence[Failure], console: Console) -> None:
     """Print the state of all units, publication by publication, the failures, and what waits for a person.
 
-    ``others`` are failures of jobs that belong to no unit, such as the catalogue's; ``questions`` those of reviews.
+    ``others`` are failures of jobs that belong to no unit, such as the catalogue's.
     """
     from rich.table import Table
     from rich.text import Text
 
+    today = found.at.date()
     table = Table.grid(padding=(0, 2))
-    for code, group in groupby(states, key=lambda s: s.unit.publication):
-        of_one = [s.state for s in group]
+    for publication in found.publications:
+        of_one = [s.state for s in publication.states]
+        if not of_one:
+            continue
         cells = Text.assemble(*((cell, _COLOURS[state]) for cell, state in bar(of_one)))
         done = sum(state in _SETTLED for state in of_one)
-        table.add_row(code, cells, f"{done}/{len(of_one)}", "" if done == len(of_one) else counted(of_one))
+        states = "" if done == len(of_one) else counted(of_one)
+        late = bool(publication.cadence.late or publication.cadence.gaps)
+        ages = Text(age(publication, today), style="yellow" if late else "bright_black")
+        table.add_row(publication.code, cells, f"{done}/{len(of_one)}", states, ages)
     console.print(table)
-    publications = len({s.unit.publication for s in states})
+    units = [s for p in found.publications for s in p.states]
+    publications = sum(1 for p in found.publications if p.states)
     console.print(
-        f"\n{plural(len(states), 'unit')} of {plural(publications, 'publication')}: "
-        f"{counted(s.state for s in states) or 'none'}",
+        f"\n{plural(len(units), 'unit')} of {plural(publications, 'publication')}: "
+        f"{counted(s.state for s in units) or 'none'}",
         highlight=False,
     )
-    _print_failures([s for s in states if s.failure], others, console)
-    _print_questions(questions, console)
+    _print_failures([s for s in units if s.failure], others, console)
+    _print_questions(found.reviews, console)
+
+
+def age(publication: PublicationStatus, today: date) -> str:
+    """How old the newest period is, and what the calendar expects: ``to aug25, 96 days old; next due 2025-11-30``."""
+    newest = max((s.unit.when for s in publication.states), key=lambda period: period.order)
+    days = (today - newest.end).days
+    expected = publication.cadence
+    parts = [f"to {newest.code}" + (f", {plural(days, 'day')} old" if days >= 0 else "")]
+    parts += [f"late: {_codes(expected.late)}"] if expected.late else []
+    parts += [f"missing: {_codes(expected.gaps)}"] if expected.gaps else []
+    parts += [f"next due {expected.next_due}"] if expected.next_due and not expected.late else []
+    return "; ".join(parts)
+
+
+def _codes(periods: Sequence[Period]) -> str:
+    more = len(periods) - _PERIODS
+    return ", ".join(p.code for p in periods[:_PERIODS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _print_failures(failed: Sequence[UnitState], others: Sequence[Failure], console: Console) -> None:

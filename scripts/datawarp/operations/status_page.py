@@ -106,16 +106,17 @@ def _page(overview: Overview) -> dict[str, Any]:
 
 def _headline(units: int, done: int, trouble: int) -> str:
     if trouble:
-        return f"{trouble} of {units} units need attention"
-    return f"All {units} units are done" if done == units else f"{done} of {units} units are done"
+        return f"{trouble:,} of {units:,} units need attention"
+    return f"All {units:,} units are done" if done == units else f"{done:,} of {units:,} units are done"
 
 
 def _tiles(units: int, count: Counter[Any], trouble: int, overview: Overview) -> list[dict[str, Any]]:
     late = sum(len(p.cadence.late) + len(p.cadence.gaps) for p in overview.publications)
+    archived = f", {count['archived']:,} of them archived" if count["archived"] else ""
     return [
         {"figure": len(overview.publications), "label": "publications", "mood": ""},
         {"figure": units, "label": "units", "mood": ""},
-        {"figure": count["done"], "label": "done", "mood": "good"},
+        {"figure": count["done"] + count["archived"], "label": f"done{archived}", "mood": "good"},
         {"figure": count["pending"] + count["partial"], "label": "to do", "mood": ""},
         {"figure": trouble, "label": "failing", "mood": "bad" if trouble else ""},
         {"figure": late, "label": "expected, not there", "mood": "bad" if late else ""},
