@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -68,6 +68,12 @@ def _make_template(server: Server) -> None:
     connection.close()
 
 
+def _give_identity(url: str) -> None:
+    """A copy of the template would share its identity, and no two databases do."""
+    with closing(psycopg2.connect(url)) as fresh, fresh, fresh.cursor() as cursor:
+        cursor.execute("UPDATE datawarp.tbl_identity SET database_id = gen_random_uuid()")
+
+
 @pytest.fixture
 def database_url(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a migrated, empty database of this test alone; also set as ``DATABASE_URL``."""
@@ -78,14 +84,36 @@ def database_url(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     url = postgres.url(name)
     monkeypatch.setenv("DATABASE_URL", url)
-    # A copy of the template would share its identity, and no two databases do.
-    with psycopg2.connect(url) as fresh, fresh.cursor() as cursor:
-        cursor.execute("UPDATE datawarp.tbl_identity SET database_id = gen_random_uuid()")
-    fresh.close()
+    _give_identity(url)
     yield url
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: Server) -> Iterator[Callable[[str | None], str]]:
+    """Makes databases: migrated and empty, or as a copy of another one with its identity."""
+    made: list[str] = []
+
+    def execute(statement: str) -> None:
+        with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    def make(template: str | None = None) -> str:
+        name = f"made_{uuid4().hex}"
+        source = template.rpartition("/")[2] if template else TEMPLATE
+        execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
+        made.append(name)
+        if not template:
+            _give_identity(postgres.url(name))
+        return postgres.url(name)
+
+    yield make
+    for name in made:
+        execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

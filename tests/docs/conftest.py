@@ -6,17 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg2
 import pytest
 
 from datawarp.demo.releases import publications
-from datawarp.warehouse.server import Server
 
 from .pages import ROOT
 
@@ -56,29 +52,6 @@ class Terminal:
 
 
 NewDatabase = Callable[[str | None], str]
-
-
-@pytest.fixture(scope="session")
-def new_database(postgres: Server) -> Iterator[NewDatabase]:
-    """Makes databases: empty, or as a copy of another one with its identity."""
-    made: list[str] = []
-
-    def execute(statement: str) -> None:
-        with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-
-    def make(template: str | None = None) -> str:
-        name = f"docs_{uuid4().hex}"
-        source = template.rpartition("/")[2] if template else "template1"
-        execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
-        made.append(name)
-        return postgres.url(name)
-
-    yield make
-    for name in made:
-        execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -22,7 +21,6 @@ from publisher import Publisher
 
 from datawarp.demo.releases import DemoPublication, publications
 from datawarp.registry.paths import Paths
-from datawarp.warehouse.server import Server
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300  # seconds after which a call of snakemake counts as hanging
@@ -149,29 +147,6 @@ def demo() -> dict[str, DemoPublication]:
 
 
 NewDatabase = Callable[[str | None], str]
-
-
-@pytest.fixture(scope="session")
-def new_database(postgres: Server) -> Iterator[NewDatabase]:
-    """Makes databases: empty, or as a copy of another one with its identity."""
-    made: list[str] = []
-
-    def execute(statement: str) -> None:
-        with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-
-    def make(template: str | None = None) -> str:
-        name = f"workflow_{uuid4().hex}"
-        source = template.rpartition("/")[2] if template else "template1"
-        execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
-        made.append(name)
-        return postgres.url(name)
-
-    yield make
-    for name in made:
-        execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
