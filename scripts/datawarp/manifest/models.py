@@ -19,7 +19,7 @@ State = Literal["draft", "enriched", "loaded", "exported", "archived", "deprecat
 class ManifestModel(BaseModel):
     """Base of all manifest models: unknown keys are errors, so that a typing slip is noticed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class WidePeriods(ManifestModel):

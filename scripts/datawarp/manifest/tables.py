@@ -20,12 +20,12 @@ from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.sheets.finding import ColumnFinding, TableFinding, WideFinding
 from datawarp.sheets.grid import Grid, column_index
-from datawarp.sheets.text_batches import Tallies
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from datawarp.sheets.csv_stream import CsvStream
+    from datawarp.sheets.text_batches import Tallies
 
 BATCH_ROWS = 65_536
 # A streamed body is read again when its types or its lines are not what the sample said.
@@ -60,6 +60,8 @@ def keep_table(folder: Path, grid: Grid, table: TableFinding, fixed: Collection[
         typed = typed_table(grid, table)
         _write(path, typed.to_batches(max_chunksize=BATCH_ROWS), typed.schema)
         return path
+    from datawarp.sheets.text_batches import Tallies
+
     for _ in range(MOST_PASSES):
         tallies = Tallies()
         _write(path, grid.stream.batches(table, tallies))
@@ -165,6 +167,8 @@ def _read_again(
     if grid.stream is None:
         table = typed_table(grid, finding)
         return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
+    from datawarp.sheets.text_batches import Tallies
+
     note_notations(grid, finding)
     tallies = _dry_pass(grid.stream, finding)
     batches = grid.stream.batches(finding, Tallies())
@@ -179,6 +183,8 @@ def _read_again(
 
 def _dry_pass(stream: CsvStream, table: TableFinding) -> Tallies:
     """What a whole pass over a streamed body comes upon, so that the schema of the next one is known."""
+    from datawarp.sheets.text_batches import Tallies
+
     for _ in range(2):
         tallies = Tallies()
         for batch in stream.batches(table, tallies):

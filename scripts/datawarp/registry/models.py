@@ -26,7 +26,7 @@ ContractMode = Literal["evolve", "freeze", "discard"]
 class Model(BaseModel):
     """Base of all configuration models: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def refused(problem: str, hint: str) -> PydanticCustomError:

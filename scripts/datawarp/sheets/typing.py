@@ -34,7 +34,8 @@ _OWN: dict[str, frozenset[type]] = {
 }
 _DIGIT = re.compile(r"[\d\u00b2\u00b3\u00b9\u2070-\u2089]")  # superscripts too
 TRIAL = 2000  # texts that show whether a long column is one of words
-SHORT = 400  # cells that are looked at sooner than made into an array
+# Columns up to this length are looked at cell by cell: sooner done than pyarrow.compute is imported.
+SHORT = 400
 
 
 def typed_columns(grid: Grid, table: TableFinding, overrides: Mapping[str, ColumnKind]) -> None:
@@ -290,16 +291,19 @@ def arrow_column(cells: Sequence[Cell], column: ColumnFinding, types: Set[type])
 def _plain_column(cells: Sequence[Cell], found: ColumnKind) -> pa.Array | None:
     """The values of a column whose cells are all of its own Python types, or None when some do not fit it."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    values: Sequence[Any] = cells
     if found == "text":
         if len(cells) <= SHORT:
-            few: Sequence[Any] = cells
-            return pa.array([v if v and not v.isspace() else None for v in few], pa.string())
+            return pa.array([v if v and not v.isspace() else None for v in values], pa.string())
+        import pyarrow.compute as pc
+
         texts = pa.array(cells, pa.string())
         blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
         return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
     if found == "integer":
+        if len(cells) <= SHORT:
+            return pa.array([v if v is None else int(v) for v in values], pa.int64()) if all_whole(cells) else None
         try:
             return pa.array(cells, pa.float64()).cast(pa.int64())
         except pa.ArrowInvalid:
