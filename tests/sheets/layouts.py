@@ -293,6 +293,18 @@ South||907|r|898|
 East||612||611|p""",
         [((1, 1), (2, 4), "Area; 2019; (1); 2020; (2)")],
     ),
+    "a rule below the body": (
+        """
+Jahr|Index|Change
+|2020=100|in (%)
+2020|100|0.5
+2021|103.1|3.1
+2022|110.2|6.9
+__________
+(C)opyright Statistisches Bundesamt
+Stand: 11.03.2024""",
+        [((1, 2), (3, 5), "Jahr; Index | 2020=100; Change | in (%)")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

@@ -12,7 +12,7 @@ from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(
     r"""(?:sources?|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
-        |copyright|©|\(c\)\ crown
+        |copyright|©|\(c\)\ ?(?:crown|opyright)|stand:
         |contact|published|data\ quality
         |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
         |these\s|for\s(?:more|further)
@@ -20,7 +20,7 @@ _FOOTNOTE = re.compile(
         (?:\b|:)
         |\[?[a-z]\]?\s*[=:–-]?\s.*\b(?:provisional|revised|estimate[ds]?|suppress\w*|confidential|break\ in)\b
         |\S{1,4}\s+(?:denotes?|means|indicates?|represents?|refers|stands\ for)\b
-        |[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
+        |[_=—–-]{4,}$|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
     re.X | re.I,
 )
 LABEL_LENGTH = 60

@@ -81,9 +81,18 @@ def find_candidates(view: View) -> list[Candidate]:
     """All tables of a sheet in reading order."""
     found: list[Candidate] = []
     _search(view, 0, len(view.rows), 0, view.width - 1, found)
-    if not found and (other := without_header(view) or _best_guess(view)):
+    if not found and (other := without_header(view) or _one_column(view) or _best_guess(view)):
         found.append(other)
     return sorted(found, key=lambda c: (c.first_row, c.columns[0]))
+
+
+def _one_column(view: View) -> Candidate | None:
+    """A heading and figures below it, and nothing else on the sheet."""
+    kinds = "".join(view.kinds)
+    if view.width != 1 or kinds[:1] != TEXT or not set(kinds[1:]) <= {NUMBER, MARKER} or kinds.count(NUMBER) < 2:
+        return None
+    boundary = Boundary(0, 1.0, [0], [], [], list(range(1, min(len(kinds), SAMPLE_ROWS))))
+    return Candidate(boundary, HeaderBlock([0]), Body(1, len(kinds) - 1, [], "the sheet ends with it"), [0])
 
 
 def _best_guess(view: View) -> Candidate | None:
