@@ -197,6 +197,19 @@ def test_a_source_that_a_unit_no_longer_has_changes_what_the_next_period_is_comp
     ]
 
 
+def test_a_unit_under_another_spelling_takes_the_place_and_the_events(warehouse: Warehouse) -> None:
+    table = pa.table({"org": ["a"], "n": [1]})
+    warehouse.load(warehouse.unit("jun25"), x=table)
+    for spelling in ("jul25", "2025-07"):
+        warehouse.load(warehouse.unit(spelling), x=table.rename_columns(["org", "count"]), y=table)
+    assert warehouse.query(
+        "SELECT unit, subject, kind FROM datawarp.tbl_drift_events WHERE kind IN ('source_added', 'column_added')"
+    ) == [
+        ("adhd_2025-07", "adhd_x", "column_added"),
+        ("adhd_2025-07", "adhd_y", "source_added"),
+    ]
+
+
 def test_a_resolved_event_is_not_raised_again(warehouse: Warehouse) -> None:
     warehouse.load(warehouse.unit("jun25"), x=pa.table({"org": ["a"], "old": [1]}))
     warehouse.load(warehouse.unit("jul25"), x=pa.table({"org": ["a"]}))

@@ -69,8 +69,16 @@ def record_drift_of_source(cursor: Cursor, load_id: int, unit: Unit, code: str) 
 
 
 def record_drift_of_publication(cursor: Cursor, load_id: int, unit: Unit) -> None:
-    """Compare which sources the unit has with those of the release before it, and the release after it with its."""
+    """Compare which sources the unit has with those of the release before it, and the release after it with its.
+
+    The caller holds the publication's lock. Releases that are no longer there lose their events.
+    """
     releases = _releases(cursor, unit.publication)
+    cursor.execute(
+        "DELETE FROM datawarp.tbl_drift_events WHERE publication = %s AND kind = ANY(%s) AND resolved_at IS NULL "
+        "AND NOT unit = ANY(%s)",
+        (unit.publication, list(BETWEEN_RELEASES), [r.unit for r in releases]),
+    )
     own = [r for r in releases if r.unit == unit.name]
     for after in [*own, *following(releases, unit.when.start, unit.when.end)]:
         before = preceding(releases, after.start, after.end)
@@ -82,8 +90,8 @@ def record_drift_of_publication(cursor: Cursor, load_id: int, unit: Unit) -> Non
 
 
 def forget_unit(cursor: Cursor, unit: str, source: str) -> None:
-    """Drop the events between periods of a unit whose place another took."""
-    _forget(cursor, unit, (*BETWEEN_PERIODS, *BETWEEN_RELEASES), source)
+    """Drop the events between periods of a source of a unit whose place another took."""
+    _forget(cursor, unit, BETWEEN_PERIODS, source)
 
 
 def _releases(cursor: Cursor, publication: str) -> list[Release]:
