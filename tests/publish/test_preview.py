@@ -87,6 +87,39 @@ def test_the_middle_of_a_large_sheet_is_left_out_and_says_so(tmp_path: Path) -> 
     assert row is not None and page.select_one("#s1-1r4") is not None
 
 
+def test_it_is_for_eyes_keys_screen_readers_and_paper(tmp_path: Path) -> None:
+    page, text = page_of(workbook(3000), tmp_path)
+    ids = [str(tag["id"]) for tag in page.select("[id]")]
+    assert len(ids) == len(set(ids))
+    links = [str(a["href"]) for a in page.select("a[href]")]
+    assert {link.removeprefix("#") for link in links} <= set(ids), "the page needs nothing but itself"
+    there, back = page.select_one("#s1-1r4 th a"), page.select_one("#s1-1t1r4 th a")
+    assert there is not None and there["href"] == "#s1-1t1r4"
+    assert back is not None and back["href"] == "#s1-1r4"
+    for table in page.select("table:has(caption)"):
+        assert table.caption and table.caption.get_text().strip()
+        assert all(th.get("scope") for th in table.select("th") if th.get_text().strip())
+    for box in page.select(".box"):
+        assert (box["tabindex"], box["role"], bool(box["aria-label"])) == ("0", "region", True)
+    bar = page.select_one(".shares")
+    assert isinstance(bar, Tag) and "3,000 body" in str(bar["aria-label"])
+    assert "@media print" in text
+
+
+def test_what_stands_between_two_tables_is_the_second_one_s_title(tmp_path: Path) -> None:
+    book = workbook(4)
+    sheet = book.worksheets[0]
+    sheet.delete_rows(8, 2)
+    for row in ([], [], ["Table 2: Staff in post"], ["Code", "Provider", "Staff", "Vacancies"]):
+        sheet.append(row)
+    for i in range(4):
+        sheet.append([f"R{i:03d}", f"Provider {i}", 10 + i, i])
+    page, _ = page_of(book, tmp_path)
+    assert len(page.select(".out")) == 2
+    assert cells(page, "title")[-1] == "Table 2: Staff in post"
+    assert cells(page, "excluded") == []
+
+
 def test_a_unit_without_a_manifest_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no manifest of waits_aug25"):
         preview(unit_of(workbook(3), tmp_path), Paths(tmp_path / "run"), Settings())

@@ -105,9 +105,11 @@ def _roles(entries: Sequence[FileEntry]) -> _Roles:
             continue
         which = f" of table {number}" if len(entries) > 1 else ""
         for out in layout.excluded:
+            # What one table leaves out below it may be the title of the next.
             above = layout.header_rows is not None and out.rows[1] < layout.header_rows[0]
             for row in range(out.rows[0], out.rows[1] + 1):
-                rows.setdefault(row, ("title" if above else "excluded", out.reason))
+                if row not in rows or (above and rows[row][0] == "excluded"):
+                    rows[row] = ("title" if above else "excluded", out.reason)
         if layout.footnote_rows:
             for row in range(layout.footnote_rows[0], layout.footnote_rows[1] + 1):
                 rows[row] = ("footnote", f"footnotes{which}")

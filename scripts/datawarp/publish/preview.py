@@ -37,6 +37,16 @@ class SheetSection:
         self.kind = sources[0].kind if sources else "empty"
         self.reasons = list(dict.fromkeys(s.reason for s in sources if s.reason))
 
+    @property
+    def on_page(self) -> set[str]:
+        """Numbers of the sheet's rows that are shown, as text."""
+        return {str(row.number) for row in self.view.rows if not row.left_out} if self.view else set()
+
+    @property
+    def came_out(self) -> dict[int, int]:
+        """Sheet rows that are shown in a table beside the sheet → which table that is, from 1."""
+        return {row: n for n, table in enumerate(self.tables, 1) for row in table.shown_rows}
+
 
 class FileSection:
     """One downloaded file of the page."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from datawarp.errors import DatawarpError
 from datawarp.manifest.models import Column, FileEntry, Layout, Source
 from datawarp.manifest.tables import open_table
+from datawarp.publish.grid_view import printed
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 
@@ -59,21 +60,36 @@ class TableView:
     problem: str | None = None
 
     @property
+    def shown_rows(self) -> list[int]:
+        """The sheet rows of the values shown, each once: a table stored long has several rows of one."""
+        return list(dict.fromkeys(int(row[0].text) for row in [*self.head, *self.tail]))
+
+    @property
+    def shares(self) -> list[tuple[str, str, int]]:
+        """Where the rows of the sheet went: role, words, rows."""
+        account, header = self.layout.account, self.layout.header_rows
+        if account is None:
+            return []
+        above = sum(o.rows[1] - o.rows[0] + 1 for o in self.layout.excluded if header and o.rows[1] < header[0])
+        above = min(above, account.excluded)
+        parts = (
+            ("title", "above", above),
+            ("header", "header", account.header),
+            ("body", "body", account.body),
+            ("", "blank", account.blank),
+            ("footnote", "footnotes", account.footnotes),
+            ("excluded", "left out", account.excluded - above),
+            ("notes", "other tables", account.other_tables),
+        )
+        return [part for part in parts if part[2]]
+
+    @property
     def account(self) -> str:
         """The row account in words."""
-        account = self.layout.account
-        if account is None:
+        if self.layout.account is None:
             return ""
-        parts = {
-            "header": account.header,
-            "body": account.body,
-            "blank": account.blank,
-            "footnotes": account.footnotes,
-            "left out": account.excluded,
-            "other tables": account.other_tables,
-        }
-        sum_ = " + ".join(f"{count:,} {name}" for name, count in parts.items() if count)
-        return f"{account.sheet_rows:,} rows on the sheet = {sum_}"
+        sum_ = " + ".join(f"{rows:,} {words}" for _, words, rows in self.shares)
+        return f"{self.layout.account.sheet_rows:,} rows on the sheet = {sum_}"
 
 
 def table_view(source: Source, entry: FileEntry, unit: str, paths: Paths, settings: Settings) -> TableView:
@@ -164,7 +180,7 @@ def _values(table: pa.Table, names: list[str]) -> list[list[ValueView]]:
 def _value_view(value: Any, marker: str | None) -> ValueView:
     if value is None:
         return ValueView(marker=marker or "", is_null=marker is None)
-    text = str(value)
+    text = printed(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return ValueView(
         text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…", marker or "", is_number=is_number
