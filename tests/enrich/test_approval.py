@@ -373,3 +373,11 @@ def test_a_merge_is_taken_back_by_changing_the_decision(installation: Callable[.
         load(find(name), paths, Settings())
         export(find(name), paths, Settings())
     assert state(paths, database_url) == apart
+
+
+def test_a_release_that_is_redone_does_not_ask_what_a_later_one_asks(installation: Callable[..., Paths]) -> None:
+    paths = installation()
+    made = enrich(find("waits_jan25"), paths, Settings())
+    assert [s.code for s in made.enabled] == [OLD]
+    assert not any(s.enrichment.needs_review for s in made.enabled if s.enrichment)
+    assert not paths.review("waits_jan25").exists()

@@ -25,11 +25,13 @@ class Decisions:
     """What was decided: of tables, and of words.
 
     ``matches`` maps tables to a source's code, which is one of their own where they are kept apart; ``refused`` are
-    tables and sources that are not the same; ``meanings`` maps source, column and field to values.
+    tables and sources that are not the same, ``asked`` those about which a later release asks; ``meanings`` maps
+    source, column and field to values.
     """
 
     matches: dict[TableKey, str] = field(default_factory=dict)
     refused: set[tuple[TableKey, str]] = field(default_factory=set)
+    asked: set[tuple[TableKey, str]] = field(default_factory=set)
     meanings: dict[tuple[str, str | None, str], Any] = field(default_factory=dict)
 
     def code(self, key: TableKey) -> str | None:

@@ -62,6 +62,8 @@ def derive(
     seen: list[Reference] = []
     news: list[str] = []
     for stage in stages:
+        if not stage.tables and not stage.previous:
+            continue
         seen.append(stage)
         settled |= _decided(found, stage, codes, settled)
         left = [t for t in found if t.position not in settled and t.position not in codes]
@@ -73,6 +75,9 @@ def derive(
             if match.reference and (table_key(match.table), match.reference.source) in decisions.refused:
                 match.verdict = "new"
                 match.reasons.insert(0, f"a person decided that it is not {match.reference.source}")
+            elif match.verdict == "doubt" and match.reference and _asked(match, decisions):
+                match.verdict = "new"
+                match.reasons.insert(0, f"{match.origin} asks whether {match.reference.source} continues it")
             if match.verdict == "same" and match.reference:
                 code = match.reference.source
                 settled[position] = _Found(code, match, stage.sources[code], stage.origins[code])
@@ -121,6 +126,10 @@ def _decided(
         for t in found
         if t.position not in settled and (code := codes.get(t.position)) in stage.sources and code is not None
     }
+
+
+def _asked(match: Match, decisions: Decisions) -> bool:
+    return match.reference is not None and (table_key(match.table), match.reference.source) in decisions.asked
 
 
 def _by_person(table: TableFeatures) -> Match:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from datawarp.enrich.calls import Discussion, write_calls
 from datawarp.enrich.decided import Decided, read_decided
+from datawarp.enrich.decisions import TableKey
 from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
 from datawarp.enrich.neighbours import Neighbours, neighbours
@@ -18,7 +19,7 @@ from datawarp.manifest.document import read_manifest, write_manifest
 from datawarp.manifest.models import Manifest
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
-from datawarp.registry.periods import parse_period
+from datawarp.registry.periods import Period, parse_period
 from datawarp.registry.settings import Settings
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class _History:
         """
         review = read_review(self._paths.review(unit.name))
         decisions = self.decided.about(unit.name, review.marked if review else ())
+        decisions.asked.update(self._asked_by_later(unit))
         derived = derive(draft, stages, unit.settings.name, load_dictionary(), decisions, self._neighbours)
         if self._layers is None:
             return derived, Discussion()
@@ -160,6 +162,17 @@ class _History:
         if self._beside is None:
             self._beside = neighbours(self._unit.publication, self._registry, self._paths, self._plan)
         return self._beside
+
+    def _asked_by_later(self, unit: Unit) -> Iterator[tuple[TableKey, str]]:
+        """Tables of ``unit`` and the sources of later releases that ask whether they continue them."""
+        for name in [n for n in (*self.earlier, *self._later) if self._period(n).order > unit.when.order]:
+            review = read_review(self._paths.review(name)) if self._was_there(name) else None
+            for item in review.open("match") if review else ():
+                if item.continues is not None and item.continues.unit == unit.name:
+                    yield item.continues.table.key, item.source
+
+    def _period(self, name: str) -> Period:
+        return parse_period(split_unit_name(name)[1])
 
     def _enriched(self, name: str) -> Manifest | None:
         """An earlier release as this run leaves it; ``None`` when it has no draft or is held back."""
