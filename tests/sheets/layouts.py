@@ -305,6 +305,25 @@ __________
 Stand: 11.03.2024""",
         [((1, 2), (3, 5), "Jahr; Index | 2020=100; Change | in (%)")],
     ),
+    "the first weeks of a year": (
+        """
+Week number|1|2
+Week ended|2020-01-03|2020-01-10
+
+Total|12254|14058
+England|11400|13100""",
+        [((1, 2), (4, 5), "Week number | Week ended; 1 | 2020-01-03; 2 | 2020-01-10")],
+    ),
+    "rows that go on below a note": (
+        """
+Area|2019|2020|2021|2022
+North|10|12|13|14
+Note: deaths may be registered later than they occurred.
+
+|21|22|23|24
+|31|32|33|34""",
+        [((1, 1), (2, 6), "Area; 2019; 2020; 2021; 2022")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

@@ -24,6 +24,7 @@ _FOOTNOTE = re.compile(
     re.X | re.I,
 )
 LABEL_LENGTH = 60
+WHOLE_ROW = 4  # columns of figures that tell a row of the table from a stray figure below notes
 SHORT_LABEL = 20  # a label of this length is one beside the shortest labels too
 
 
@@ -123,7 +124,8 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         if is_row and gap and end is not None:
             figures = [c for c in values if view.kinds[i][c] != MARKER]
             is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, columns)
-        if is_row and noted and gap and end is not None:
+        whole = len(data) >= WHOLE_ROW and 2 * sum(view.kinds[i][c] == NUMBER for c in data) > len(data)
+        if is_row and noted and gap and end is not None and not whole:
             why = "notes follow it"
             break
         if is_row:

@@ -124,7 +124,10 @@ def _is_tier(
     spans = [m for c in filled if (m := view.merge_at(i, c)) and m.right > m.left]
     # A figure merged over several columns is the heading of a group: weeks 11 and 12.
     merged = all((m := view.merge_at(i, c)) and m.right > m.left for c in filled if view.kinds[i][c] in (NUMBER, DATE))
-    if figures and not (is_sequence(figures) or merged or (lone and DATE in kinds) or wording):
+    # A number above each date counts the weeks or days that the dates end.
+    below = view.kinds[i + 1] if i + 1 < len(view.kinds) else ""
+    counts = bool(figures) and all(below[c] == DATE for c in filled if view.kinds[i][c] == NUMBER) and DATE not in kinds
+    if figures and not (is_sequence(figures) or merged or counts or (lone and DATE in kinds) or wording):
         return False
     stands = [m for c in filled if (m := view.merge_at(i, c)) and m.bottom > m.top]
     if len(filled) == 1 and filled[0] == found.columns[0] and not stands:
