@@ -26,6 +26,7 @@ from warehouse_of_tests import Warehouse
 
 from datawarp.errors import PublishError
 from datawarp.files import read_json, sha256_file, write_json
+from datawarp.manifest.document import read_manifest, write_manifest
 from datawarp.publish.export import export
 from datawarp.publish.partition import partitions
 from datawarp.publish.rows import Rows
@@ -297,6 +298,22 @@ def test_the_page_tells_what_was_counted(warehouse: Warehouse) -> None:
     assert "| 20.0% | 2 | 2.5 to 70.0 |" in patients
     assert "| `patients` | `*` | 1 |" in page
     assert r"A &lt;b>Trust&lt;/b>, B \| Trust" in page
+
+
+def test_two_units_of_one_period_have_a_file_each(warehouse: Warehouse) -> None:
+    first = publish(warehouse, "aug25", waits=JULY)
+    second = warehouse.unit("2025-08")
+    warehouse.prepare(second, waits=JULY.slice(0, 1))
+    path = warehouse.paths.enriched_manifest(second.name)
+    manifest = read_manifest(path)
+    manifest.sources[0].files[0].mode = "append"
+    write_manifest(path, manifest)
+    warehouse.load(second)
+    for _ in range(2):  # of typed rows, and out of the database
+        export(second, warehouse.paths, warehouse.settings)
+        export(first, warehouse.paths, warehouse.settings)
+        assert [receipt(warehouse, unit)["sources"][0]["rows"] for unit in (first, second)] == [3, 1]
+    assert pq.read_table(warehouse.paths.parquet_source("adhd_waits")).num_rows == 4
 
 
 def test_filters_by_period_and_code_read_few_row_groups(warehouse: Warehouse) -> None:
