@@ -57,9 +57,11 @@ def test_a_command_that_was_typed_wrongly_is_told_and_forgotten(tmp_path):
 def test_the_end_of_a_run_does_not_call_done_what_was_not_begun():
     failed = [Failure(UNIT, "load", "WarehouseError", "it is full", None, "make room", "logs/x.log", "2025-01-01", 2)]
     assert "All other units are done." in summary(failed, units=3, done=2)
-    stopped = summary(failed, units=9, done=2)
+    assert "All other units" not in summary(failed, units=1, done=0)
+    stopped = summary(failed, units=9, done=2, stopped="5 of 9 units of this run have failed")
     assert "1 of 9 units failed" in stopped
     assert "2 are done, 6 were not begun or not ended." in stopped
+    assert stopped.endswith("The run was stopped: 5 of 9 units of this run have failed")
 
 
 def test_status_says_what_waits_for_a_person_and_what_command_failed_when(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 
 from datawarp.errors import DatawarpError, RegistryError
 from datawarp.operations.backfill import Choice, choose, read_choice
-from datawarp.operations.batch import progress
+from datawarp.operations.batch import RunStopped, progress, stop_when_too_many_fail
 from datawarp.operations.failures import Failure, failures, read_failure
 from datawarp.operations.options import Options, read_options
 from datawarp.operations.pending import (
@@ -28,7 +28,7 @@ from datawarp.operations.pending import (
     work_text,
 )
 from datawarp.operations.retries import retry_after
-from datawarp.operations.run_record import write_run_record
+from datawarp.operations.run_record import read_run_record, write_run_record
 from datawarp.operations.stage import headline, indented
 from datawarp.operations.stamps import done_path, new_run_id, newest_stamp, stamp_path
 from datawarp.registry.models import Unit, split_unit_name
@@ -265,12 +265,21 @@ class Plan:
         # A command's own failure has just been told; those of a run are told together at its end.
         of_run = [f for f in failed if not f.unit.startswith("_") or f.stage == "catalogue"]
         if of_run:
-            sys.stderr.write("\n" + summary(of_run, len(self.units_of_run), self._done()) + "\n")
+            stopped = self._stopped()
+            sys.stderr.write("\n" + summary(of_run, len(self.units_of_run), self._done(), stopped) + "\n")
         if self.begun and self.units_of_run:
             from datawarp.operations.aftermath import conclude
 
             now = datetime.now(UTC)
             conclude(self.run, self.begun, self.units_of_run, failed, self.registry, self.paths, self.settings, now)
+
+    def _stopped(self) -> str:
+        """Why the run was stopped before its end; empty when it was not."""
+        try:
+            stop_when_too_many_fail(read_run_record(self.paths), self.settings.backfill, self.paths)
+        except RunStopped as stop:
+            return str(stop)
+        return ""
 
     def _done(self) -> int:
         """How many of the run's units are through."""
@@ -344,8 +353,11 @@ def registry_path(written: str, root: Path, typed_in: Path) -> Path:
     )
 
 
-def summary(failed: Sequence[Failure], units: int, done: int) -> str:
-    """What a person reads at the end of a run over ``units`` in which something failed and ``done`` are through."""
+def summary(failed: Sequence[Failure], units: int, done: int, stopped: str = "") -> str:
+    """What a person reads at the end of a run over ``units`` in which something failed and ``done`` are through.
+
+    ``stopped`` is why the run was stopped before its end, if it was.
+    """
     names = {f.unit for f in failed if not f.unit.startswith("_")}
     lines = [f"{len(names)} of {units} unit{'s' * (units != 1)} failed:" if names else "failed:"]
     for failure in failed:
@@ -353,7 +365,9 @@ def summary(failed: Sequence[Failure], units: int, done: int) -> str:
         lines += [f"  {headline(failure)}{again}", indented(indented(failure.text)), f"    log: {failure.log}"]
     rest = units - len(names) - done
     if rest <= 0:
-        lines.append("All other units are done. The same command again takes up what failed.")
+        others = "All other units are done. " if done else ""
+        lines.append(f"{others}The same command again takes up what failed.")
     else:
         lines.append(f"{done} are done, {rest} were not begun or not ended. The same command again takes them up.")
+        lines += [f"The run was stopped: {stopped}"] if stopped else []
     return "\n".join(lines)
