@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datawarp.sheets.book import open_book
+from datawarp.sheets.detect import detect
+from datawarp.sheets.typing import typed_table
 
 relaxed = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
@@ -103,3 +105,49 @@ def test_every_cell_comes_back(file: Written) -> None:
             row.pop()
     assert records(file.data) == wanted
     assert records(file.data, streamed=50) == wanted
+
+
+NOTATIONS = {  # between thousands, before decimals
+    "plain": ("", "."),
+    "english": (",", "."),
+    "continental": (".", ","),
+    "french": ("\u202f", ","),
+    "swiss": ("'", "."),
+    "comma": ("", ","),
+}
+
+
+def printed(value: float, digits: int, notation: str) -> str:
+    thousands, point = NOTATIONS[notation]
+    text = f"{value:,.{digits}f}"
+    return text.translate(str.maketrans({",": thousands, ".": point}))
+
+
+@st.composite
+def figures(draw: st.DrawFn) -> tuple[list[tuple[int, float]], str, str, int]:
+    """Whole numbers and rates, how they are written, between which delimiters, with how many decimals."""
+    numbers = st.tuples(st.integers(-5_000_000, 5_000_000), st.integers(-10_000_000, 10_000_000))
+    digits = draw(st.integers(1, 4))
+    values = [(whole, rate / 10**digits) for whole, rate in draw(st.lists(numbers, min_size=6, max_size=25))]
+    return values, draw(st.sampled_from(sorted(NOTATIONS))), draw(st.sampled_from([",", ";", "\t", "|"])), digits
+
+
+@relaxed
+@given(figures())
+def test_figures_are_right_or_text(case: tuple[list[tuple[int, float]], str, str, int]) -> None:
+    values, notation, delimiter, digits = case
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter)
+    writer.writerow(["Code", "Patients", "Rate"])
+    for n, (whole, rate) in enumerate(values):
+        writer.writerow([f"A{81000 + n}", printed(whole, 0, notation), printed(rate, digits, notation)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "original"
+        path.write_text(text.getvalue(), encoding="utf-8", newline="")
+        (grid,) = open_book(path, "file.csv")
+        (table,) = detect(grid).tables
+        found = typed_table(grid, table)
+    for column, wanted in ((table.columns[1], [v[0] for v in values]), (table.columns[2], [v[1] for v in values])):
+        if column.type == "text":
+            continue
+        assert not column.markers and found[column.name].to_pylist() == wanted
