@@ -381,3 +381,11 @@ def test_a_release_that_is_redone_does_not_ask_what_a_later_one_asks(installatio
     assert [s.code for s in made.enabled] == [OLD]
     assert not any(s.enrichment.needs_review for s in made.enabled if s.enrichment)
     assert not paths.review("waits_jan25").exists()
+
+
+def test_a_release_that_is_redone_asks_again_what_is_open(installation: Callable[..., Paths]) -> None:
+    paths = installation()
+    asked = paths.review("waits_feb25").read_bytes()
+    made = enrich(find("waits_feb25"), paths, Settings())
+    assert [(s.code, s.enrichment.needs_review) for s in made.enabled if s.enrichment] == [(SPLIT, True)]
+    assert paths.review("waits_feb25").read_bytes() == asked

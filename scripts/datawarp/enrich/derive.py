@@ -39,6 +39,7 @@ class _Found:
     known: Source | None = None
     origin: str = ""
     by_person: bool = False
+    doubt: Match | None = None
 
 
 def derive(
@@ -80,8 +81,11 @@ def derive(
                 match.reasons.insert(0, f"{match.origin} asks whether {match.reference.source} continues it")
             if match.verdict == "same" and match.reference:
                 code = match.reference.source
-                settled[position] = _Found(code, match, stage.sources[code], stage.origins[code])
-                unsettled.pop(position, None)
+                before = unsettled.pop(position, None)
+                doubt = before if stage.later and before and before.verdict == "doubt" else None
+                if doubt is not None and doubt.reference and doubt.reference.source == code:
+                    doubt = None
+                settled[position] = _Found(code, match, stage.sources[code], stage.origins[code], doubt=doubt)
             elif position not in unsettled or (match.verdict == "doubt" and unsettled[position].verdict == "new"):
                 unsettled[position] = match
         if stage.previous:
@@ -112,7 +116,8 @@ def derive(
             describe_source(source, dictionary, publication_name)
             decisions.apply(source)
     head = draft.manifest.model_copy(deep=True, update={"state": "enriched"})
-    doubts = [(f.code, f.match) for _, f in sorted(settled.items()) if f.match.verdict == "doubt"]
+    asked = [(f.code, f.doubt or f.match) for _, f in sorted(settled.items())]
+    doubts = [(code, match) for code, match in asked if match.verdict == "doubt"]
     fresh = [s for s in sources if s.enabled and s.enrichment and s.enrichment.method == "rules"]
     return Derived(Manifest(manifest=head, sources=sources), doubts, fresh, news)
 
@@ -181,7 +186,10 @@ def _how(what: _Found) -> Enrichment:
         return Enrichment(method="person", confidence=1.0, reasons=match.reasons)
     if what.known is not None:
         reasons = [f"continues {what.code} of {what.origin}", *match.reasons]
-        return Enrichment(method="reference", confidence=confidence, reasons=reasons)
+        if what.doubt is not None and what.doubt.reference is not None:
+            reasons.insert(0, f"perhaps continues {what.doubt.reference.source}; kept apart until a person says so")
+        review = what.doubt is not None
+        return Enrichment(method="reference", confidence=confidence, needs_review=review, reasons=reasons)
     reasons = list(match.reasons)
     if match.verdict == "doubt" and match.reference:
         reasons.insert(0, f"perhaps continues {match.reference.source}; kept apart until a person says so")

@@ -116,11 +116,11 @@ class _History:
             yield gather(before)
         if later:
             seen = True
-            yield gather([later])
+            yield gather([later], later=True)
         following = [*self.earlier[place + 1 :], *self._later]
         after = [read_manifest(self._paths.enriched_manifest(n)) for n in following if self._was_there(n)]
         if after:
-            yield gather(after)
+            yield gather(after, later=True)
         elif self._warehouse is not None and not seen:
             yield gather(self._warehouse(self._unit.publication))
 

@@ -24,11 +24,13 @@ class Reference:
     """The canonical sources of a publication as the nearest releases show them, and where each is from.
 
     ``nearest`` names the release whose tables are expected to go on, ``previous`` is whether it is the one before,
-    so that what has vanished since is news; what older ones had is kept for tables that come back.
+    so that what has vanished since is news, ``later`` whether it comes after, and cannot answer what is asked about
+    earlier ones; what older ones had is kept for tables that come back.
     """
 
     nearest: str | None = None
     previous: bool = False
+    later: bool = False
     tables: list[TableFeatures] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -44,9 +46,9 @@ class Reference:
                 self.origins[source.code] = manifest.manifest.name
 
 
-def gather(manifests: Iterable[Manifest], previous: bool = False) -> Reference:
+def gather(manifests: Iterable[Manifest], previous: bool = False, later: bool = False) -> Reference:
     """The reference that ``manifests``, nearest first, make up together."""
-    reference = Reference(previous=previous)
+    reference = Reference(previous=previous, later=later)
     for manifest in manifests:
         reference.add(manifest)
     return reference
