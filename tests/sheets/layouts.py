@@ -324,6 +324,14 @@ Note: deaths may be registered later than they occurred.
 |31|32|33|34""",
         [((1, 1), (2, 6), "Area; 2019; 2020; 2021; 2022")],
     ),
+    "letters below groups": (
+        """
+Alter|2021|<|2022|<
+|m|w|m|w
+0|105|98|110|101
+1|95|91|99|90""",
+        [((1, 2), (3, 4), "Alter; 2021 | m; 2021 | w; 2022 | m; 2022 | w")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

@@ -98,6 +98,8 @@ def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:
     alone = len(filled) == len(view.filled(i, found.columns[0], found.columns[-1]))
     if filled and len(texts) == len(filled) and alone and not _is_section(view, filled, lower):
         return "holds nothing but texts over figures"
+    if alone and _letters_groups(view, i, filled, found):
+        return "parts the groups above it by letters"
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     series = _is_lower_tier(view, found, filled, figures) and not _is_record(view, found, figures)
     named = len(texts) + (len(figures) if series else 0)
@@ -112,6 +114,17 @@ def _is_section(view: View, filled: Sequence[int], lower: Boundary) -> bool:
         return False
     below = lower.sample
     return any(view.filled(j) == list(filled) and view.kinds[j][filled[0]] == TEXT for j in below)
+
+
+def _letters_groups(view: View, i: int, filled: Sequence[int], found: Boundary) -> bool:
+    """Whether letters that recur below headings of several columns are headings too, no markers: m, w below years."""
+    letters = [one_line(view.value(i, c)) for c in filled]
+    groups = [c for c in filled if view.kinds[found.row][c] != BLANK]
+    return (
+        all(len(t) == 1 and t.isalpha() for t in letters)
+        and 2 <= len(set(letters)) < len(letters)
+        and 2 * len(groups) <= len(filled)
+    )
 
 
 def _letters_columns(view: View, i: int, found: Boundary) -> bool:
