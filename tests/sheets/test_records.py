@@ -48,6 +48,13 @@ def test_uneven_records_are_told(tmp_path: Path, odd: str, streamed: int | None)
     assert table.n_rows == (160 if line == HEADER else 161)
 
 
+@pytest.mark.parametrize("between", [["", "Table 2"], ["Table 2,,"], [""]])
+def test_a_header_below_a_title_heads_another_table(tmp_path: Path, between: list[str]) -> None:
+    grid = grid_of(tmp_path, ["Area,England,", HEADER, *BODY, *between, HEADER, *BODY])
+    assert [t.n_rows for t in detect(grid).tables] == [80, 80]
+    assert not any("once more" in note for note in grid.notes)
+
+
 def test_a_record_like_the_first_is_no_header_among_words(tmp_path: Path) -> None:
     grid = grid_of(tmp_path, ["North,Leeds", "South,Bath", "North,Leeds", "East,Hull"])
     assert [list(row) for row in grid.rows].count(["North", "Leeds"]) == 2 and not grid.notes

@@ -127,9 +127,10 @@ def records(
     uneven is written down in ``uneven``. Raises :class:`SheetError` for a quotation mark that is never closed.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
-    header = list(shape.header) if shape and shape.header else None
+    header, header_row = (list(shape.header), shape.header_row) if shape and shape.header else (None, 0)
     width = shape.width if shape and not shape.dump else 0
     seen = uneven or Uneven()
+    last: list[Cell] = []
     pending: list[int] = []  # short rows: a note below the table is none of it
     number = 0
     try:
@@ -148,7 +149,8 @@ def records(
                     if pending:
                         seen.shorter += pending
                         pending = []
-                    if record == header and shape is not None and number > shape.header_row:
+                    # Below a title or a blank line it heads another table.
+                    if record == header and number > header_row and len(last) - last.count(None) > 1:
                         seen.repeated.append(number)
                         row = []
                 elif len(row) > width:
@@ -157,6 +159,7 @@ def records(
                     row.insert(0, None)
                 elif row and len(record) < width and seen.even:
                     pending.append(number)
+            last = row
             yield row if row != END_OF_FILE else []
     except csv.Error as problem:
         raise SheetError(
