@@ -296,6 +296,36 @@ def test_a_gap_and_a_changed_correction_are_found(installed: tuple[Warehouse, Re
     assert {("gaps", "warning"), ("corrections", "warning")} <= found(report)
 
 
+def test_a_correction_told_in_other_words_is_recorded_and_no_finding(installed: tuple[Warehouse, Registry]) -> None:
+    warehouse, registry = installed
+    aug = registry.unit("waits_aug25")
+    corrections = warehouse.paths.root / "config" / "corrections" / "waits.yaml"
+    corrections.parent.mkdir(parents=True)
+    for reason in ("typing error", "typing error, says the publisher"):
+        corrections.write_text(
+            f"corrections: [{{source: {source_of(warehouse)}, period: aug25, column: rate, row: 5, old: 0.5, new: 0.6, "
+            f'reason: "{reason}"}}]'
+        )
+        load(aug, warehouse.paths, warehouse.settings)
+    assert warehouse.query("SELECT old_value, new_value, reason FROM datawarp.tbl_corrections") == [
+        ("0.5", "0.6", "typing error, says the publisher")
+    ]
+    assert warehouse.query("SELECT outcome FROM datawarp.tbl_load_history ORDER BY history_id DESC LIMIT 1") == [
+        ("unchanged",)
+    ]
+    assert "corrections" not in {check for check, _ in found(checked(warehouse, registry))}
+
+
+def test_a_manifest_that_was_edited_after_the_load_is_found(installed: tuple[Warehouse, Registry]) -> None:
+    warehouse, registry = installed
+    path = warehouse.paths.enriched_manifest("waits_aug25")
+    path.write_text(path.read_text() + "\n# looked through\n")
+    messages = {(f.check, f.subject, f.message) for f in checked(warehouse, registry).findings}
+    assert ("stale", "waits_aug25", "its manifest changed since it was loaded") in messages
+    load(registry.unit("waits_aug25"), warehouse.paths, warehouse.settings)
+    assert "its manifest changed since it was loaded" not in {f.message for f in checked(warehouse, registry).findings}
+
+
 def test_a_database_that_is_out_of_reach_fails_one_unit_with_one_text(
     installed: tuple[Warehouse, Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,21 +104,20 @@ def _adopt_unit(cursor: Cursor, unit: Unit, paths: Paths, identity: str, loads: 
 
 
 def _standing(cursor: Cursor) -> dict[str, list[dict[str, Any]]]:
+    from psycopg2 import sql
+
+    from datawarp.warehouse.load.standing import LATEST_TERMS
+
     names = (
         *("unit", "source_code", "table_name", "canonical_period", "load_id", "rows_loaded", "columns"),
         *("content_checksum", "manifest_sha256", "contract_version", "corrections_version"),
     )
     cursor.execute(
-        # A load that found the same content left the rows and their record alone, and says what it compared.
-        "SELECT unit, source_code, table_name, canonical_period, load_id, rows_loaded, columns, content_checksum, "
-        "coalesce(latest.manifest_sha256, h.manifest_sha256), coalesce(latest.contract_version, h.contract_version), "
-        "coalesce(latest.corrections_version, h.corrections_version) "
-        "FROM datawarp.tbl_load_history h LEFT JOIN LATERAL ("
-        "SELECT manifest_sha256, contract_version, corrections_version FROM datawarp.tbl_load_history n "
-        "WHERE n.unit = h.unit AND n.source_code = h.source_code AND n.outcome = 'unchanged' "
-        "AND n.history_id > h.history_id AND n.content_checksum = h.content_checksum "
-        "ORDER BY n.history_id DESC LIMIT 1) latest ON true "
-        "WHERE h.is_current ORDER BY unit, source_code"
+        sql.SQL(
+            "SELECT unit, source_code, table_name, canonical_period, load_id, rows_loaded, columns, content_checksum, "
+            "latest.manifest_sha256, latest.contract_version, latest.corrections_version "
+            "FROM datawarp.tbl_load_history h {} WHERE is_current ORDER BY unit, source_code"
+        ).format(LATEST_TERMS)
     )
     found: dict[str, list[dict[str, Any]]] = {}
     for row in cursor.fetchall():

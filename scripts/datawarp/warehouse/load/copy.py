@@ -101,16 +101,25 @@ def _constant_type(value: Any) -> pa.DataType:
 
 
 def copy_rows(cursor: Cursor, table_name: str, rows: Rows, tally: Tally | None, *, frozen: bool) -> int:
-    """COPY ``rows`` into ``staging.<table_name>`` and return how many the database took.
+    """COPY ``rows`` into ``staging.<table_name>`` and return how many the database took; see :func:`copy_batches`."""
+    return copy_batches(cursor, table_name, rows.schema, rows.batches(tally), frozen=frozen)
 
-    ``frozen`` is for a table that this transaction made: its rows need no vacuum afterwards.
+
+def copy_batches(
+    cursor: Cursor, table_name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], *, frozen: bool = False
+) -> int:
+    """COPY ``batches``, all of ``schema``, into ``staging.<table_name>`` and return how many rows the database took.
+
+    Columns go by name, and the types must be those that :func:`~datawarp.warehouse.types.arrow_type` gives for the
+    table's. ``frozen`` is for a table that this transaction made: its rows need no vacuum afterwards. An error
+    that ``batches`` raises is raised here.
     """
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary{})").format(
         sql.Identifier("staging", table_name),
-        sql.SQL(", ").join(map(sql.Identifier, rows.schema.names)),
+        sql.SQL(", ").join(map(sql.Identifier, schema.names)),
         sql.SQL(", FREEZE" if frozen else ""),
     )
-    with closing(_Stream(_encoded(rows, tally))) as stream:
+    with closing(_Stream(_encoded(schema, batches))) as stream:
         try:
             cursor.copy_expert(statement, stream, _READ_BYTES)
         except psycopg2.errors.QueryCanceled:
@@ -156,11 +165,11 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-def _encoded(rows: Rows, tally: Tally | None) -> Iterator[bytes]:
+def _encoded(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
     from pgpq import ArrowToPostgresBinaryEncoder
 
-    encoder = ArrowToPostgresBinaryEncoder(rows.schema)
+    encoder = ArrowToPostgresBinaryEncoder(schema)
     yield encoder.write_header()
-    for batch in rows.batches(tally):
+    for batch in batches:
         yield encoder.write_batch(batch)
     yield encoder.finish()

@@ -125,7 +125,9 @@ def decide(
             evolution.stored[name] = old
             continue
         tally = tally or tallied(load.tables)
-        _reconcile(_Stored(cursor, load.table_name, contract, replaced), evolution, load, column, old, tally)
+        # A type that the contract keeps is kept by a replaced period too, though no other has values.
+        counted = sql.SQL("NOT ({})").format(replaced) if contract.types in ("widen", "evolve") else None
+        _reconcile(StoredRows(cursor, load.table_name, counted), evolution, load, column, old, tally, contract)
     for name in evolution.kept:
         marker = f"{name}{MARKER}"[:63]
         if marker not in stored and marker not in evolution.stored:
@@ -152,14 +154,15 @@ def _add(evolution: Evolution, load: SourceLoad, column: IncomingColumn, contrac
 
 
 def _reconcile(
-    table: _Stored,
+    table: StoredRows,
     evolution: Evolution,
     load: SourceLoad,
     column: IncomingColumn,
     old: ColumnType,
     tally: Tally,
+    contract: Contract,
 ) -> None:
-    name, new, types = column.name, column.type, table.contract.types
+    name, new, types = column.name, column.type, contract.types
     if tally.values.get(name, 0) == 0:
         evolution.stored[name] = old
         return
@@ -168,11 +171,7 @@ def _reconcile(
         evolution.retyped[name] = (old, new)
         evolution.emptied.add(name)
         return
-    target = wider(old, new)
-    if {old, new} == {"integer", "numeric"} and (
-        name in tally.beyond_exact or (old == "integer" and table.is_beyond_exact(name))
-    ):
-        target = "text"
+    target = table.joint_type(name, old, new, beyond_exact=name in tally.beyond_exact)
     if target == old:
         evolution.stored[name] = old
     elif types in ("widen", "evolve"):
@@ -187,18 +186,27 @@ def _reconcile(
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """The rows of a table that have a say about its types."""
+class StoredRows:
+    """The rows of a table that have a say about its types: all, or those that ``counted`` picks."""
 
     cursor: Cursor
     name: str
-    contract: Contract
-    replaced: sql.Composed
+    counted: sql.Composable | None = None
 
     def has_values(self, column: str) -> bool:
+        """Whether any of them has a value of ``column``."""
         return self._any(sql.SQL("{} IS NOT NULL").format(sql.Identifier(column)))
 
-    def is_beyond_exact(self, column: str) -> bool:
+    def joint_type(self, column: str, old: ColumnType, new: ColumnType, *, beyond_exact: bool) -> ColumnType:
+        """The type that holds both the values that ``column`` has, as ``old``, and those to come, as ``new``.
+
+        ``beyond_exact`` says that integers are to come which doubles skip; they, and numbers, are told apart by text.
+        """
+        if {old, new} == {"integer", "numeric"} and (beyond_exact or (old == "integer" and self._beyond_exact(column))):
+            return "text"
+        return wider(old, new)
+
+    def _beyond_exact(self, column: str) -> bool:
         return self._any(
             sql.SQL("{} NOT BETWEEN {} AND {}").format(
                 sql.Identifier(column), sql.Literal(-LARGEST_EXACT), sql.Literal(LARGEST_EXACT)
@@ -206,9 +214,8 @@ class _Stored:
         )
 
     def _any(self, condition: sql.Composed) -> bool:
-        # A type that the contract keeps is kept by a replaced period too, though no other has values.
-        if self.contract.types in ("widen", "evolve"):
-            condition = sql.SQL("{} AND NOT ({})").format(condition, self.replaced)
+        if self.counted is not None:
+            condition = sql.SQL("{} AND {}").format(condition, self.counted)
         table = sql.Identifier("staging", self.name)
         self.cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(table, condition))
         return bool(self.cursor.fetchone() == (True,))
@@ -244,11 +251,16 @@ def _refuse_vanished(load: SourceLoad, stored: Mapping[str, ColumnType], incomin
 
 
 def apply(cursor: Cursor, load: SourceLoad, evolution: Evolution) -> None:
-    """Make or change the table: one statement, so at most one rewrite."""
-    table = sql.Identifier("staging", load.table_name)
-    if not evolution.exists:
-        _create(cursor, load, evolution, table)
-        return
+    """Make or change the table of a load."""
+    if evolution.exists:
+        alter(cursor, load.table_name, evolution)
+    else:
+        _create(cursor, load, evolution, sql.Identifier("staging", load.table_name))
+
+
+def alter(cursor: Cursor, table_name: str, evolution: Evolution) -> None:
+    """Add and retype columns of a table that is there: one statement, so at most one rewrite."""
+    table = sql.Identifier("staging", table_name)
     changes: list[sql.Composable] = [
         sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(POSTGRES[kind]))
         for name, kind in evolution.added.items()

@@ -52,6 +52,8 @@ def leave(cursor: Cursor, context: LoadContext, source: SourceLoad, own: Standin
     source.check_corrections()
     ids = lineage.register_files(cursor, context.unit, source, own.load_id)
     lineage.count_files(cursor, {ids[t.entry.id]: tally.rows[t.entry.id] for t in source.tables})
+    tables = ((t, ids[t.entry.id]) for t in source.tables)
+    lineage.write_corrections(cursor, context.unit, source, tables, own.load_id)
     return _written("unchanged", source, tally)
 
 

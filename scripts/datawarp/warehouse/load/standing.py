@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from psycopg2 import sql
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -42,6 +44,15 @@ class Dated(Protocol):
 
 
 AnyDated = TypeVar("AnyDated", bound=Dated)
+
+
+# What a line `h` of the history was last held to: a load that found the same content left the rows and their record
+# alone, and is in the history with the manifest, contract and corrections that it compared.
+LATEST_TERMS = sql.SQL("""CROSS JOIN LATERAL (
+    SELECT manifest_sha256, contract_version, corrections_version FROM datawarp.tbl_load_history n
+    WHERE n.unit = h.unit AND n.source_code = h.source_code AND n.history_id >= h.history_id
+    AND n.content_checksum = h.content_checksum AND n.outcome <> 'removed'
+    ORDER BY n.history_id DESC LIMIT 1) latest""")
 
 
 def preceding(items: Iterable[AnyDated], start: date, end: date) -> AnyDated | None:

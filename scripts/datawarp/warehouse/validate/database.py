@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from datawarp.registry.periods import Period
+from datawarp.warehouse.load.standing import LATEST_TERMS
 from datawarp.warehouse.validate.findings import Finding
 
 if TYPE_CHECKING:
@@ -28,21 +29,22 @@ class Standing:
     rows: int
     load_id: int
     checksum: str
+    manifest: str
     corrections: str | None
 
 
 def standing(cursor: Cursor) -> list[Standing]:
     """All standing loads."""
     cursor.execute(
-        "SELECT unit, publication, source_code, table_name, period, canonical_period, period_start, period_end, "
-        "rows_loaded, load_id, content_checksum, corrections_version FROM datawarp.tbl_load_history "
-        "WHERE is_current ORDER BY unit, source_code"
+        sql.SQL(
+            "SELECT unit, publication, source_code, table_name, period, canonical_period, period_start, period_end, "
+            "rows_loaded, load_id, content_checksum, latest.manifest_sha256, latest.corrections_version "
+            "FROM datawarp.tbl_load_history h {} WHERE is_current ORDER BY unit, source_code"
+        ).format(LATEST_TERMS)
     )
     return [
-        Standing(
-            unit, publication, source, table, Period(code, canonical, "", start, end), rows, load_id, checksum, fixed
-        )
-        for unit, publication, source, table, code, canonical, start, end, rows, load_id, checksum, fixed in cursor
+        Standing(unit, publication, source, table, Period(code, canonical, "", start, end), *rest)
+        for unit, publication, source, table, code, canonical, start, end, *rest in cursor
     ]
 
 

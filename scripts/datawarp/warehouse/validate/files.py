@@ -37,6 +37,15 @@ def markers(paths: Paths, identity: str, loads: list[Standing]) -> Iterator[Find
             yield Finding("markers", "warning", unit, "is in the database and has no .loaded", MEND)
 
 
+def manifests(paths: Paths, loads: list[Standing]) -> Iterator[Finding]:
+    """Enriched manifests that are not those that were loaded."""
+    loaded = {load.unit: load.manifest for load in loads}
+    for unit, sha256 in sorted(loaded.items()):
+        path = paths.enriched_manifest(unit)
+        if path.is_file() and sha256_file(path) != sha256:
+            yield Finding("stale", "warning", unit, "its manifest changed since it was loaded", _RELOAD)
+
+
 def _marker(marker: LoadedMarker, identity: str, held: Mapping[str, Standing]) -> Iterator[Finding]:
     if marker.database != identity:
         yield Finding("markers", "severe", marker.unit, f"was loaded into the database {marker.database}", _RELOAD)

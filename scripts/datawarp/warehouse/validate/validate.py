@@ -45,6 +45,7 @@ def validate(connection: Connection, paths: Paths, registry: Registry, gaps: Gap
         ]
         identity = database_identity(connection)
     findings += files.markers(paths, identity, loads)
+    findings += files.manifests(paths, loads)
     findings += files.receipts(paths, loads, hashes=hashes)
     findings += files.downloads(paths, hashes=hashes)
     findings += _registry(registry, loads)
