@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -256,3 +258,24 @@ def test_a_text_column_is_no_measure_whatever_a_model_says(server: ModelServer, 
     server.always = wrong
     made = enrich(unit("waits", "jan25"), one_table(tmp_path), settings(server, weight=50))
     assert [c.is_measure for c in made.enabled[0].files[0].columns] == [False, False, True]
+
+
+@pytest.mark.parametrize(("reply", "told"), [(saying("nonsense"), "not JSON"), (failing(503), "503")])
+def test_what_failed_in_a_run_is_not_asked_again_by_its_other_jobs(
+    reply: Any, told: str, server: ModelServer, tmp_path: Path
+) -> None:
+    paths = one_table(tmp_path)
+    stages = {"waits_jan25": ["draft", "enrich"]}
+    begin_run(paths, stages, pid=os.getpid(), host=socket.gethostname())
+    put_draft(paths, "waits", "jan25", [table("Waiting", COLUMNS, title="Patients waiting")])
+    server.always = reply
+    for _ in range(2):
+        made = enrich(unit("waits", "jan25"), paths, settings(server, layer={"attempts": 1}))
+    assert len(server.requests) == 1
+    assert any("not asked again" in r and told in r for r in made.enabled[0].enrichment.reasons)  # type: ignore[union-attr]
+    begin_run(paths, stages, pid=os.getpid(), host=socket.gethostname())
+    record = json.loads(paths.run_record.read_text())
+    paths.run_record.write_text(json.dumps({**record, "run": "another"}))
+    put_draft(paths, "waits", "jan25", [table("Waiting", COLUMNS, title="Patients waiting")])
+    enrich(unit("waits", "jan25"), paths, settings(server, layer={"attempts": 1}))
+    assert len(server.requests) == 2

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
 _LONGEST_PAUSE = 60.0
+# Seconds for which no job of a run asks a layer that did not answer.
+_REST = 600.0
+# The name of what is asked outside of any run.
+NO_RUN = "none"
 
 
 class Budget:
@@ -32,6 +36,27 @@ class Budget:
 
     def __init__(self, path: Path, run: str, settings: EnrichmentSettings) -> None:
         self._path, self._run, self._settings = path, run, settings
+
+    @property
+    def run(self) -> str:
+        """The run whose calls are counted."""
+        return self._run
+
+    def down(self, layer: str, now: float) -> str | None:
+        """Why another job of the run found ``layer`` down a short time ago; ``None`` when none did."""
+        try:
+            record = read_json(self._down_path(layer))
+            resting = self._run != NO_RUN and record["run"] == self._run and now - float(record["at"]) < _REST
+            return str(record["error"]) if resting else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def found_down(self, layer: str, error: str, now: float) -> None:
+        """Tell the other jobs of the run that ``layer`` does not answer."""
+        write_json(self._down_path(layer), {"run": self._run, "at": now, "error": error})
+
+    def _down_path(self, layer: str) -> Path:
+        return self._path.with_name(f"down-{hashlib.sha256(layer.encode()).hexdigest()[:16]}.json")
 
     def reserve(self) -> bool:
         """Count one call; False when calls or money are used up."""
@@ -71,7 +96,9 @@ class ModelLayer:
         cache: Path | None,
         environment: Mapping[str, str] = os.environ,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        self._now = now
         self.settings = settings
         self._budget, self._cache, self._environment, self._sleep = budget, cache, environment, sleep
         self._down: str | None = None
@@ -86,6 +113,11 @@ class ModelLayer:
         if kept is not None:
             call.cached, call.outcome, call.answer = True, "answered", kept.model_dump()
             return kept, call
+        refused = self._refused(question)
+        if refused is not None:
+            call.outcome, call.error = "invalid", f"not asked again in this run: {refused}"
+            return None, call
+        self._down = self._down or self._budget.down(self._name, self._now())
         if self._down is not None:
             call.outcome, call.error = "unreachable", f"not asked again: {self._down}"
             return None, call
@@ -95,7 +127,15 @@ class ModelLayer:
         if answer is not None:
             call.outcome, call.answer, call.error = "answered", answer.model_dump(), None
             self._keep(question, answer)
+        elif call.outcome == "invalid":
+            self._keep_refusal(question, str(call.error))
+        if self._down is not None:
+            self._budget.found_down(self._name, self._down, self._now())
         return answer, call
+
+    @property
+    def _name(self) -> str:
+        return f"{self.settings.name} {self.settings.base_url} {self.settings.model}"
 
     def _ask(self, question: Question, call: Call) -> Answer | None:
         import openai
@@ -182,6 +222,20 @@ class ModelLayer:
             return read_answer(path.read_text(encoding="utf-8"), question)
         except (FileNotFoundError, Refused):
             return None
+
+    def _refused(self, question: Question) -> str | None:
+        """Why another job of this run, which asked the same, could not use the answer."""
+        path = self._path(question)
+        try:
+            record = read_json(path.with_suffix(".refused")) if path else None
+            return str(record["error"]) if record and record["run"] == self._budget.run else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _keep_refusal(self, question: Question, error: str) -> None:
+        path = self._path(question)
+        if path is not None and self._budget.run != NO_RUN:
+            write_json(path.with_suffix(".refused"), {"run": self._budget.run, "error": error})
 
     def _keep(self, question: Question, answer: Answer) -> None:
         path = self._path(question)

@@ -60,7 +60,7 @@ def _layers(paths: Paths, settings: Settings, plan: RunPlan | None) -> Layers | 
         return None
     from datawarp.enrich.layers import Layers
 
-    return Layers(settings.enrichment, paths.private / "enrichment", plan.run if plan else "none")
+    return Layers(settings.enrichment, paths.private / "enrichment", plan.run if plan else None)
 
 
 def _review(unit: Unit, paths: Paths, decided: Decided, derived: Derived, discussion: Discussion) -> Review:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datawarp.enrich.calls import Call, Discussion
-from datawarp.enrich.client import Budget, ModelLayer
+from datawarp.enrich.client import NO_RUN, Budget, ModelLayer
 from datawarp.enrich.consensus import Verdict, Vote, decide
 from datawarp.enrich.decisions import set_source_field
 from datawarp.enrich.questions import Answer, ColumnAnswer, expanded, questions
@@ -36,13 +36,13 @@ class Layers:
         self,
         settings: EnrichmentSettings,
         folder: Path,
-        run: str,
+        run: str | None,
         environment: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._settings = settings
         self._rules = next((s for s in settings.layers if s.kind == "rules"), LayerSettings(name="rules", kind="rules"))
-        budget = Budget(folder / "budget.json", run, settings)
+        budget = Budget(folder / "budget.json", run or NO_RUN, settings)
         more: dict[str, Any] = {} if environment is None else {"environment": environment}
         more |= {} if sleep is None else {"sleep": sleep}
         cache = folder / "answers" if settings.cache else None
