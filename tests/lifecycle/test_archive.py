@@ -23,6 +23,7 @@ from datawarp.lifecycle.retention import (
 )
 from datawarp.operations.options import Options as RefreshOptions
 from datawarp.operations.refresh import request_refresh
+from datawarp.publish.export import export
 from datawarp.registry.periods import parse_period
 from datawarp.warehouse.validate import validate
 
@@ -92,6 +93,39 @@ def test_a_table_that_evolved_meanwhile_takes_the_rows_back(installation: Instal
     )
     assert found[0] == ("000", "100", None, None)
     assert found[5] == ("005", None, "*", None)
+
+
+@pytest.mark.parametrize("others", [None, 7])
+def test_a_column_that_became_narrower_meanwhile_takes_its_texts_back(
+    installation: Installation, others: int | None
+) -> None:
+    """Only the purged period filled the column, so a later load made a number of it."""
+    made = installation
+    table = f"staging.tbl_{made.beds}"
+    made.query(f"ALTER TABLE {table} ADD COLUMN note text")
+    made.query(f"UPDATE {table} SET note = 'about ' || _source_row WHERE _period = '2025-26-Q1'")
+    made.query(
+        "INSERT INTO datawarp.tbl_column_metadata (source_code, column_name, data_type, position) "
+        f"VALUES ('{made.beds}', 'note', 'text', 9)"
+    )
+    for unit in made.registry.units():
+        export(unit, made.paths, made.settings)
+    rows = made.rows(made.beds)
+    put_away(made, purge=True)
+    made.query(f"ALTER TABLE {table} ALTER COLUMN note TYPE bigint USING NULL::bigint")
+    made.query("UPDATE datawarp.tbl_column_metadata SET data_type = 'bigint' WHERE column_name = 'note'")
+    if others is not None:
+        made.query(f"UPDATE {table} SET note = {others}")
+
+    for unit in ("beds_q1-2526", "beds_q2-2526"):
+        bring_back(made, unit)
+
+    assert made.query("SELECT data_type FROM datawarp.tbl_column_metadata WHERE column_name = 'note'") == [("text",)]
+    assert made.query(f"SELECT note, count(*) FROM {table} WHERE _period = '2025-26-Q3' GROUP BY 1") == [
+        (others if others is None else str(others), 12)
+    ]
+    made.query(f"UPDATE {table} SET note = NULL WHERE _period = '2025-26-Q3'")
+    assert made.rows(made.beds) == rows
 
 
 def test_rows_are_loaded_again_into_a_database_that_never_had_them(installation: Installation) -> None:

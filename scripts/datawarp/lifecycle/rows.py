@@ -7,18 +7,17 @@ them out leaves history and lineage where they are; putting them back needs only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.retention import RetentionPolicy
 from datawarp.warehouse.load.locks import lock_tables, lock_unit
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -36,9 +35,6 @@ _DELETE = """
 DELETE FROM staging.{} WHERE _manifest_file_id IN
     (SELECT manifest_file_id FROM datawarp.tbl_manifest_files WHERE unit = %s)
 """
-_PARQUET_LINEAGE = frozenset({"_period", "_period_start", "_period_end", "_source_row", "_source_file"})
-_BATCH_ROWS = 8192
-_READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -137,16 +133,20 @@ def put_back(connection: Connection, unit: str, before: Standing, parquet: Mappi
     """Copy the rows of ``unit`` out of ``parquet`` (files by source code) into the warehouse; returns how many.
 
     Values, lineage, load numbers and times are those of ``before``; columns that the table got since then
-    are null, and values of a type that has widened since are printed as the load would have. One
-    transaction; raises :class:`LifecycleError` when the rows do not add up.
+    are null, and values of a type that has widened since are printed as the load would have. A column that
+    has become narrower since, while nothing was in it, is widened again. One transaction; raises
+    :class:`LifecycleError` when rows or values do not add up.
     """
+    from datawarp.lifecycle.parquet_rows import copy_parquet, record_types
+
     copied = 0
     with connection, connection.cursor() as cursor:
         lock_unit(cursor, unit)
         lock_tables(cursor, {f.table for f in before.files})
         for code in sorted({f.source_code for f in before.files}):
             files = [f for f in before.files if f.source_code == code]
-            rows = _copy_source(cursor, files, parquet[code])
+            rows, evolution = copy_parquet(cursor, files, parquet[code])
+            record_types(cursor, code, evolution)
             expected = sum(f.rows for f in files)
             if rows != expected:
                 raise LifecycleError(
@@ -181,97 +181,3 @@ def record_policy(connection: Connection, policy: RetentionPolicy, now: datetime
 def _tables(cursor: Cursor, unit: str) -> list[str]:
     cursor.execute(_TABLES, (unit,))
     return [str(row[0]) for row in cursor.fetchall()]
-
-
-def _copy_source(cursor: Cursor, files: Sequence[FileRows], parquet: Path) -> int:
-    import pyarrow.parquet as pq
-    from psycopg2 import sql
-
-    from datawarp.warehouse.load.evolve import stored_columns
-
-    table = files[0].table
-    stored = stored_columns(cursor, table) or {}
-    with pq.ParquetFile(parquet) as file:
-        gone = [n for n in file.schema_arrow.names if n not in _PARQUET_LINEAGE and n not in stored]
-        if gone:
-            raise LifecycleError(
-                f"the table has no column {gone[0]!r} any more, which its Parquet has",
-                where=f"staging.{table}",
-                hint="somebody changed the table; `snakemake validate` tells more",
-            )
-        rows = _Rows(file, stored, files)
-        statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(
-            sql.Identifier("staging", table), sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
-        )
-        stream: Any = _Stream(rows)  # psycopg2 calls read alone, whatever its annotations ask for
-        cursor.copy_expert(statement, stream, _READ_BYTES)
-        return rows.count
-
-
-class _Rows:
-    """The rows of a Parquet file as rows of its staging table."""
-
-    def __init__(self, file: Any, stored: Mapping[str, Any], files: Sequence[FileRows]) -> None:
-        import pyarrow as pa
-
-        from datawarp.warehouse.types import arrow_type
-
-        self._file = file
-        self._stored = {n: k for n, k in stored.items() if n in file.schema_arrow.names}
-        self._files = {f.file_id: f for f in files}
-        self.count = 0
-        self.schema = pa.schema(
-            [pa.field(n, arrow_type(k)) for n, k in self._stored.items()]
-            + [pa.field("_period", pa.string()), pa.field("_period_start", pa.date32())]
-            + [pa.field("_period_end", pa.date32()), pa.field("_source_row", pa.int32())]
-            + [pa.field("_manifest_file_id", pa.int32()), pa.field("_load_id", pa.int32())]
-            + [pa.field("_loaded_at", pa.timestamp("us", "UTC"))]
-        )
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        from datawarp.warehouse.types import column_type, converted
-
-        for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
-            arrays = []
-            for name, kind in self._stored.items():
-                values = batch.column(name)
-                old = column_type(values.type) or "text"
-                arrays.append(values if old == kind else converted(values, old, kind)[0])
-            arrays += [batch.column(n) for n in ("_period", "_period_start", "_period_end", "_source_row")]
-            found = [self._files[str(i)] for i in batch.column("_source_file").to_pylist()]
-            arrays.append(pa.array([f.manifest_file_id for f in found], pa.int32()))
-            arrays.append(pa.array([f.load_id for f in found], pa.int32()))
-            times = [datetime.fromisoformat(f.loaded_at) for f in found]
-            arrays.append(pa.array(times, pa.timestamp("us", "UTC")))
-            self.count += batch.num_rows
-            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-
-class _Stream:
-    """PostgreSQL's binary COPY format, made as it is read."""
-
-    def __init__(self, rows: _Rows) -> None:
-        self._chunks = self._encoded(rows)
-        self._chunk = b""
-
-    def read(self, size: int = _READ_BYTES, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
-        while not self._chunk:
-            following = next(self._chunks, None)
-            if following is None:
-                return b""
-            self._chunk = following
-        part, self._chunk = self._chunk[:size], self._chunk[size:]
-        return part
-
-    @staticmethod
-    def _encoded(rows: _Rows) -> Iterator[bytes]:
-        from pgpq import ArrowToPostgresBinaryEncoder
-
-        encoder = ArrowToPostgresBinaryEncoder(rows.schema)
-        yield encoder.write_header()
-        for batch in rows.batches():
-            yield encoder.write_batch(batch)
-        yield encoder.finish()
