@@ -314,3 +314,41 @@ def test_long_lists_are_cut_unless_all_are_wanted(installation: Installation) ->
         write_text(made.paths.source_metadata(f"old_{n:02d}"), "# Old\n")
     assert "and 5 more" in clean(made).text() and "old_14.md" not in clean(made).text()
     assert "old_14.md" in clean(made, verbose=True).text()
+
+
+def never_exported(made: Installation) -> None:
+    made.paths.export_receipt("beds_q1-2526").unlink()
+
+
+def damaged(made: Installation) -> None:
+    made.paths.parquet(made.beds, "2025-26-Q1", "beds_q1-2526").write_bytes(b"PAR1")
+
+
+def loaded_since(made: Installation) -> None:
+    receipt = made.paths.export_receipt("beds_q1-2526").stat()
+    later = receipt.st_mtime_ns + 1
+    os.utime(made.paths.loaded_marker("beds_q1-2526"), ns=(later, later))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (never_exported, "it was never exported: only the database has its rows"),
+        (damaged, "and its receipt says"),
+        (loaded_since, "it was loaded again after it was exported"),
+    ],
+)
+def test_a_unit_that_could_not_come_back_stays(
+    installation: Installation, spoil: Callable[[Installation], None], told: str
+) -> None:
+    made = installation
+    spoil(made)
+    drop_from_registry(made, "q1-2526")
+    rows, manifest = made.rows(made.beds), made.paths.enriched_manifest("beds_q1-2526").read_bytes()
+
+    report = clean(made, execute=True)
+
+    assert told in report.kept["beds_q1-2526"] and "left as it is: beds_q1-2526" in report.text()
+    assert made.rows(made.beds) == rows
+    assert made.paths.enriched_manifest("beds_q1-2526").read_bytes() == manifest
+    assert not made.paths.archived_record("beds_q1-2526").exists()

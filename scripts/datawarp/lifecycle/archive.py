@@ -25,6 +25,7 @@ from datawarp.lifecycle.entries import (
     plan,
     remove_empty_folders,
 )
+from datawarp.lifecycle.refresh import exported
 from datawarp.lifecycle.retention import Decision, Holding, RetentionPolicy, decide, holding_of
 from datawarp.lifecycle.rows import FileRows, Standing, purge_unit, record_policy, standing
 from datawarp.registry.models import split_unit_name
@@ -206,27 +207,42 @@ def _apply(
         entry = plan(paths, unit_files(paths, holding.unit), "archive", decision.reason, clock(), holding.unit)
         purge = purge_db or bool(rule and rule.purge_db)
         unit = ArchivedUnit(holding.unit, entry, standing(connection, holding.unit) if purge else None)
-        _check(paths, unit)
+        _check_finished(paths, holding.unit)
+        check_whole(paths, unit)
         report.purged_rows += carry_out(paths, connection, unit)
         report.archived[holding.unit] = len(entry.files)
 
 
-def _check(paths: Paths, unit: ArchivedUnit) -> None:
-    """Refuse a unit that is not whole: what is archived must be what would be restored."""
-    if paths.failure(unit.unit).exists():
+def _check_finished(paths: Paths, unit: str) -> None:
+    """Refuse a unit whose files are not its newest state."""
+    if paths.failure(unit).exists():
         raise LifecycleError(
             "its last job failed, so its files are not its newest state",
-            hint=f"`snakemake {split_unit_name(unit.unit)[0]}` finishes it; then archive again",
+            hint=f"`snakemake {split_unit_name(unit)[0]}` finishes it; then archive again",
         )
+
+
+def check_whole(paths: Paths, unit: ArchivedUnit) -> None:
+    """Refuse a unit whose files could not bring it back: what is archived must be what would be restored.
+
+    Raises :class:`LifecycleError` when its Parquet is not what its receipt says, is of an earlier load, or, where
+    its rows are to leave the database, has not as many.
+    """
+    again = f"`snakemake {unit.unit}` builds it while it is in the registry"
+    receipt, marker = paths.export_receipt(unit.unit), paths.loaded_marker(unit.unit)
+    if not receipt.exists():
+        raise LifecycleError("it was never exported: only the database has its rows", where=unit.unit, hint=again)
+    if marker.exists() and marker.stat().st_mtime_ns > receipt.stat().st_mtime_ns:
+        raise LifecycleError("it was loaded again after it was exported", where=paths.relative(receipt), hint=again)
     hashes = {f.path: f.sha256 for f in unit.entry.files}
-    sources = read_json(paths.export_receipt(unit.unit))["sources"]
+    sources = exported(unit.unit, paths)
     for source in sources:
         found = hashes.get(source["parquet"])
         if found != source["sha256"]:
             raise LifecycleError(
                 f"its Parquet has SHA-256 {found or '(no file)'}, and its receipt says {source['sha256']}",
                 where=source["parquet"],
-                hint=f"`snakemake refresh_{unit.unit}` builds it again; then archive again",
+                hint=f"`snakemake refresh_{unit.unit}` builds it again while it is in the registry",
             )
     if unit.purged is not None:
         promised = {s["table"]: int(s["rows"]) for s in sources if int(s["rows"])}

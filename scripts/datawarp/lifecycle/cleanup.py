@@ -1,7 +1,7 @@
 """Orphans reported, and on request removed: files into the archive first, the database in one transaction.
 
 Before anything leaves the database it is backed up; a unit that left the registry becomes an archived
-unit, which `restore_<unit>` brings back.
+unit, which `restore_<unit>` brings back. One whose rows its Parquet does not have stays as it is, and is named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from datawarp.acquire.index import forget, read_index
 from datawarp.errors import LifecycleError
-from datawarp.lifecycle.archive import ArchivedUnit, carry_out
+from datawarp.lifecycle.archive import ArchivedUnit, carry_out, check_whole
 from datawarp.lifecycle.entries import keep, plan, remove_empty_folders
 from datawarp.lifecycle.orphans import GROUPS, WORDS, Findings, Orphan, find_orphans
 from datawarp.lifecycle.rows import standing
@@ -34,12 +34,16 @@ _BY_HAND = ("left_by_restore",)
 
 @dataclass
 class CleanupReport:
-    """What was found, and what was done about it (nothing without ``execute``)."""
+    """What was found, and what was done about it (nothing without ``execute``).
+
+    ``kept`` says why an orphan was left as it is.
+    """
 
     findings: Findings
     verbose: bool = False
     executed: bool = False
     archived_to: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
     backup: str | None = None
     catalogue_changed: bool = False
 
@@ -60,6 +64,7 @@ class CleanupReport:
         lines += [f"not checked: {what}" for what in self.findings.not_checked]
         if self.executed:
             lines += [f"kept in the archive: {entry}" for entry in self.archived_to]
+            lines += [f"left as it is: {name}: {why}" for name, why in self.kept.items()]
             lines += [f"the database before: {self.backup}"] if self.backup else []
         elif any(o.kind not in _BY_HAND for o in orphans):
             lines.append("nothing was changed; --config execute=true removes them, files into the archive first")
@@ -116,7 +121,10 @@ def _remove(
         report.archived_to.append(entry.id)
     _forget_addresses(paths, orphans)
     for orphan in units:
-        report.archived_to.append(_archive_unit(paths, connection, clock, orphan))
+        try:
+            report.archived_to.append(_archive_unit(paths, connection, clock, orphan))
+        except LifecycleError as problem:
+            report.kept[orphan.name] = str(problem)
     _drop(connection, in_database)
     for orphan in orphans:
         if orphan.kind in _DELETED:
@@ -146,9 +154,15 @@ def _remove_folder(paths: Paths, folder: Path) -> None:
 
 
 def _archive_unit(paths: Paths, connection: Connection, clock: Callable[[], datetime], orphan: Orphan) -> str:
-    """A unit that left the registry becomes an archived unit without rows in the database."""
+    """A unit that left the registry becomes an archived unit without rows in the database.
+
+    Raises :class:`LifecycleError`, with everything where it was, when its files could not bring its rows back.
+    """
     entry = plan(paths, orphan.files, "cleanup", "it left the registry", clock(), orphan.name)
-    carry_out(paths, connection, ArchivedUnit(orphan.name, entry, standing(connection, orphan.name)))
+    unit = ArchivedUnit(orphan.name, entry, standing(connection, orphan.name))
+    if unit.purged is not None and unit.purged.files:
+        check_whole(paths, unit)
+    carry_out(paths, connection, unit)
     return entry.id
 
 
