@@ -332,6 +332,26 @@ Alter|2021|<|2022|<
 1|95|91|99|90""",
         [((1, 2), (3, 4), "Alter; 2021 | m; 2021 | w; 2022 | m; 2022 | w")],
     ),
+    "a legend whose meanings are symbols too": (
+        """
+Area|2022|2023
+North|10|12
+South|-|15
+East|*|16
+
+*|Suppressed
+-|Not available""",
+        [((1, 1), (2, 4), "Area; 2022; 2023")],
+    ),
+    "the unit of the table beside its title": (
+        """
+Table 3: Activity||||Percentages
+|Males||Females|
+Area|Rate|Change|Rate|Change
+North|10.5|12.1|11.5|10.9
+South|11.5|10.2|12.5|10.1""",
+        [((2, 3), (4, 5), "Area; Males | Rate; Males | Change; Females | Rate; Females | Change")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

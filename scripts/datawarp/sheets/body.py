@@ -25,6 +25,7 @@ _FOOTNOTE = re.compile(
 )
 LABEL_LENGTH = 60
 WHOLE_ROW = 4  # columns of figures that tell a row of the table from a stray figure below notes
+FEWEST_LETTERS = 5  # of a symbol's meaning
 SHORT_LABEL = 20  # a label of this length is one beside the shortest labels too
 
 
@@ -48,15 +49,18 @@ def _reads_as_note(view: View, i: int, columns: list[int]) -> bool:
     if not filled:
         return False
     text = one_line(view.value(i, filled[0]))
-    if len(filled) == 2 and view.kinds[i][filled[0]] == MARKER and view.kinds[i][filled[1]] in (TEXT, PROSE):
-        return True  # a legend: the symbol and its meaning
+    if len(filled) == 2 and _explains_a_symbol(view, i, filled):
+        return True
     return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
 
 
 def _explains_a_symbol(view: View, i: int, columns: list[int]) -> bool:
-    """Whether a row is a symbol and its meaning."""
-    kinds = [view.kinds[i][c] for c in columns if view.kinds[i][c] != BLANK]
-    return kinds[0] == MARKER and kinds[1] in (TEXT, PROSE)
+    """Whether a row is a symbol and its meaning, which may be one that stands for a figure elsewhere: not available."""
+    symbol, meaning = (c for c in columns if view.kinds[i][c] != BLANK)
+    if view.kinds[i][symbol] != MARKER:
+        return False
+    in_words = view.kinds[i][meaning] == MARKER and len(one_line(view.value(i, meaning))) >= FEWEST_LETTERS
+    return in_words or view.kinds[i][meaning] in (TEXT, PROSE)
 
 
 def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> bool:

@@ -138,11 +138,13 @@ def _is_tier(
     wide_title = [m for m in spans if m.left <= found.columns[0] and m.right >= found.columns[-1]]
     if wide_title and len(filled) == 1:
         return False
+    right = [c for c in filled if c != found.columns[0]]
+    units = len(right) == 1 and _UNIT_LINE.fullmatch(one_line(view.value(i, right[0]))) is not None
+    if units and len(found.data) > 1 and right[0] > found.data[0] and not stands and not spans:
+        return False  # Percentages, above the figures at the right: the unit of the whole table
     if spans or stands:
         return bool(over_data) or len(covered) >= 2
     if len(filled) == 1:
-        if _UNIT_LINE.fullmatch(one_line(view.value(i, filled[0]))) and filled[0] > found.data[0]:
-            return False  # Percentages, above the figures at the right: the unit of the whole table
         return not strict and _fills(view, filled[0], found) >= 2 and filled[0] in found.data
     return len(over_data) >= (2 if strict else 1)
 
