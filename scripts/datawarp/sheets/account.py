@@ -34,11 +34,13 @@ def body_cells(rows: Sequence[Sequence[Cell]], table: TableFinding, first: int) 
     else:
         places = [n for n, fill in enumerate(fills) if fill > SPARSE or (fill and not is_blank_row(parts[n]))]
         kept, numbers = [rows[n] for n in places], [first + n for n in places]
-    even = len(set(map(len, kept))) <= 1 and width >= right
     columns: dict[int, Sequence[Cell]] = {}
-    for column in table.columns:
-        c = column.index
-        columns[c] = [row[c] for row in kept] if even else [row[c] if c < len(row) else None for row in kept]
+    if kept and width >= right and len(set(map(len, kept))) == 1:
+        every = list(zip(*kept, strict=True))
+        columns = {column.index: every[column.index] for column in table.columns}
+    else:
+        for c in (column.index for column in table.columns):
+            columns[c] = [row[c] if c < len(row) else None for row in kept]
     return BodyCells(numbers, columns)
 
 
