@@ -35,6 +35,7 @@ from datawarp.publish.staged import verify
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
+from datawarp.sheets.columns import physical_name
 from datawarp.warehouse.connection import connect
 
 JULY = pa.table(
@@ -298,6 +299,26 @@ def test_the_page_tells_what_was_counted(warehouse: Warehouse) -> None:
     assert "| 20.0% | 2 | 2.5 to 70.0 |" in patients
     assert "| `patients` | `*` | 1 |" in page
     assert r"A &lt;b>Trust&lt;/b>, B \| Trust" in page
+
+
+def test_rows_longer_than_a_block_come_out_of_the_database_too(warehouse: Warehouse) -> None:
+    long = pa.table({"org": ["A", "B"], "note": ["short", "x" * 5_000_000]})
+    unit = publish(warehouse, "jul25", notes=long)
+    before = parquet_hashes(warehouse.paths)
+    shutil.rmtree(warehouse.paths.output)
+    export(unit, warehouse.paths, warehouse.settings)
+    assert parquet_hashes(warehouse.paths) == before
+
+
+def test_a_column_headed_period_stays_apart_from_the_folder_s(warehouse: Warehouse) -> None:
+    name = physical_name("Period", "A")
+    publish(warehouse, "jul25", trend=pa.table({name: ["2018", "2021 Apr"], "n": [1, 2]}))
+    folder = warehouse.paths.parquet_source("adhd_trend")
+    expected = [("2018", "2025-07"), ("2021 Apr", "2025-07")]
+    assert pl.scan_parquet(folder).select(name, "period").collect().rows() == expected
+    assert list(pd.read_parquet(folder)[[name, "period"]].itertuples(index=False, name=None)) == expected
+    read = f"read_parquet('{folder}/*/*.parquet', hive_partitioning=true)"
+    assert duckdb.sql(f"SELECT {name}, period FROM {read} ORDER BY n").fetchall() == expected
 
 
 def test_two_units_of_one_period_have_a_file_each(warehouse: Warehouse) -> None:

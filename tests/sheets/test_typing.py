@@ -96,7 +96,7 @@ def test_a_table_as_arrow_keeps_what_is_printed() -> None:
 
 def test_numbers_in_text_columns_print_as_a_reader_sees_them() -> None:
     rows: list[list[Cell]] = [["Period", "n"], [2018.0, 1.0], ["2021 Apr", 2.0], ["2021 May", 3.0]]
-    assert typed(rows)["period"] == ["2018", "2021 Apr", "2021 May"]
+    assert typed(rows)["period_"] == ["2018", "2021 Apr", "2021 May"]
 
 
 def test_percent_formats_name_the_unit_and_leave_the_value() -> None:

@@ -15,7 +15,7 @@ from datawarp.manifest.tables import cache_path
 from datawarp.publish.checksum import Hashes, places, sql_checksum, sql_place
 from datawarp.publish.partition import Partition, SourceFile, file_entries
 from datawarp.publish.schema import SCHEMA, DatabaseColumn, arrow_schema
-from datawarp.publish.stream import record_batches
+from datawarp.publish.stream import BLOCK, record_batches
 from datawarp.registry.paths import Paths
 from datawarp.warehouse.types import FROM_POSTGRES, column_type, converted
 
@@ -105,15 +105,16 @@ class Rows:
         arrays.append(batch.column(SOURCE_ROW).cast(pa.int32()))
         return pa.RecordBatch.from_arrays(arrays, schema=self._streamed)
 
-    def batches(self, *, sort: bool = False) -> Generator[pa.RecordBatch]:
+    def batches(self, *, sort: bool = False, block: int = BLOCK) -> Generator[pa.RecordBatch]:
         """The rows out of the database in the order of file id, sheet row and period column.
 
         Each file's rows are read as they lie in the table, which is nearly always that order; where it is not,
-        :class:`OutOfOrder` is raised unless ``sort`` makes the server sort them.
+        :class:`OutOfOrder` is raised unless ``sort`` makes the server sort them. A row that takes more than ``block``
+        bytes raises ``ArrowInvalid``.
         """
         for place, file in enumerate(self._partition.files):
             # However this ends, the connection is free again afterwards.
-            with closing(record_batches(self._connection, self._query(file, sort), self._streamed)) as read:
+            with closing(record_batches(self._connection, self._query(file, sort), self._streamed, block)) as read:
                 yield from self._complete(place, read, sort)
 
     def _complete(

@@ -21,6 +21,7 @@ from datawarp.publish.profile import FileCounter, FileProfile, keep_profile
 from datawarp.publish.receipts import Exported
 from datawarp.publish.rows import OutOfOrder, Rows, Unlike
 from datawarp.publish.schema import DatabaseColumn, pandas_metadata
+from datawarp.publish.stream import BLOCK, LONGEST_ROW
 from datawarp.publish.versions import keep_version
 from datawarp.registry.paths import Paths
 
@@ -100,13 +101,19 @@ def _from_typed(path: Path, rows: Rows, partition: Partition, paths: Paths) -> t
 
 
 def _from_database(connection: Connection, path: Path, rows: Rows, partition: Partition) -> tuple[int, FileProfile]:
-    _settle(connection)
-    try:
-        _write(path, rows.batches(), rows, partition)
-    except OutOfOrder:
-        connection.rollback()
+    sort, block = False, BLOCK
+    while True:
         _settle(connection)
-        _write(path, rows.batches(sort=True), rows, partition)
+        try:
+            _write(path, rows.batches(sort=sort, block=block), rows, partition)
+            break
+        except OutOfOrder:
+            sort = True
+        except pa.ArrowInvalid:
+            if block == LONGEST_ROW:
+                raise
+            block = LONGEST_ROW
+        connection.rollback()
     with ThreadPoolExecutor(1) as pool:
         return verify(path, rows, partition, pool.submit(rows.checksums))  # the server computes while the file is read
 

@@ -19,8 +19,10 @@ import pyarrow.csv
 from psycopg2 import sql
 
 _PIPE_BUFFER = 1 << 18
-# A row must fit into one block; Excel's largest row of text (16,384 cells) seldom passes a few megabytes.
-BLOCK = 16 << 20
+# A row must fit into one block. Small blocks keep the memory of the reader's threads small; hardly any row of a
+# publication, and none that is not a book, is longer.
+BLOCK = 2 << 20
+LONGEST_ROW = 1 << 30
 
 
 def record_batches(

@@ -18,8 +18,8 @@ JOIN = " | "
 
 # Columns of a table that is stored long.
 LONG = ("reported_period", "value", "value_marker")
-# Reserved words of PostgreSQL (appendix C of its manual: reserved, and reserved for functions or types), and its
-# system columns.
+# Reserved words of PostgreSQL (appendix C of its manual: reserved, and reserved for functions or types), its system
+# columns, and the column that readers of Parquet make of the folders' name.
 RESERVED = frozenset({
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary", "both",
     "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross",
@@ -31,7 +31,7 @@ RESERVED = frozenset({
     "placing", "primary", "references", "returning", "right", "select", "session_user", "similar", "some",
     "symmetric", "system_user", "table", "tablesample", "then", "to", "trailing", "true", "union", "unique", "user",
     "using", "variadic", "verbose", "when", "where", "window", "with", "ctid", "oid", "tableoid", "xmin", "xmax",
-    "cmin", "cmax",
+    "cmin", "cmax", "period",
 })  # fmt: skip
 _BRACKETED = re.compile(
     r"\s*\[\s*(?:notes?\s*)?[\w\s,.;&]{1,14}\]|\s*\((?:see\s+)?(?:notes?\s*[\d,;&\s]+|\d{1,2}(?:\s*[,&;]\s*\d{1,2})*)\)",
