@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from datawarp.errors import RegistryError
@@ -32,6 +32,25 @@ class Model(BaseModel):
 def refused(problem: str, hint: str) -> PydanticCustomError:
     """What a validator of a :class:`Model` raises: ``registry.document`` tells problem and hint with the line."""
     return PydanticCustomError("registry", "{problem}; {hint}", {"problem": problem, "hint": hint})
+
+
+def _as_written(value: Any) -> Any:
+    # YAML reads `period: 2025` as a number and `2025-08-31` as a date.
+    return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
+
+
+def _readable(code: str) -> str:
+    try:
+        parse_period(code)
+    except RegistryError as problem:
+        raise refused(problem.message, problem.hint or "") from None
+    return code
+
+
+PeriodCode = Annotated[
+    str, BeforeValidator(_as_written), AfterValidator(_readable), Field(json_schema_extra={"pattern": PERIOD_PATTERN})
+]
+"""A period's code as a person writes it in a YAML file."""
 
 
 class FileSelection(Model):
@@ -95,28 +114,10 @@ class Contract(Model):
 class Release(Model):
     """One period of a publication and where its files are."""
 
-    period: str = Field(
-        description="Period code such as aug25, 2025-08, q1-2526, fy2526, 2025-w42.",
-        json_schema_extra={"pattern": PERIOD_PATTERN},
-    )
+    period: PeriodCode = Field(description="Period code such as aug25, 2025-08, q1-2526, fy2526, 2025-w42.")
     url: str = Field(description="Landing page, direct file, local file or local folder.")
     files: FileSelection | None = Field(default=None, description="Which of this release's files are data.")
     sheets: dict[str, SheetOverride] = Field(default={}, description="Overrides for this release alone.")
-
-    @field_validator("period", mode="before")
-    @classmethod
-    def _number_is_a_year(cls, value: Any) -> Any:
-        # YAML reads `period: 2025` as a number and `2025-08-31` as a date.
-        return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
-
-    @field_validator("period")
-    @classmethod
-    def _readable(cls, value: str) -> str:
-        try:
-            parse_period(value)
-        except RegistryError as problem:
-            raise refused(problem.message, problem.hint or "") from None
-        return value
 
     @field_validator("url")
     @classmethod

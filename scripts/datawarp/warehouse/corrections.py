@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from datawarp.errors import ContractError, RegistryError
 from datawarp.files import json_bytes, sha256_bytes
-from datawarp.registry.models import Model
+from datawarp.registry.models import Model, PeriodCode
 from datawarp.registry.periods import Period, parse_period
 from datawarp.warehouse.types import column_type, fitted, printed
 
@@ -31,7 +31,7 @@ class Correction(Model):
     """One known error and what to load instead."""
 
     source: str = Field(description="Canonical source code.")
-    period: str = Field(description="Period code of the release that has the error.")
+    period: PeriodCode = Field(description="Period code of the release that has the error.")
     column: str = Field(description="Physical column name; `<name>_marker` for a marker.")
     where: dict[str, Value] = Field(default={}, description="Values of other columns that pick the rows.")
     row: int | None = Field(default=None, ge=1, description="Sheet row, instead of or beside `where`.")
@@ -41,20 +41,6 @@ class Correction(Model):
     reason: str = Field(min_length=1, description="Why, with the publisher's own word where there is one.")
     reported_by: str | None = Field(default=None, description="Who found it, or where it was announced.")
     expect: int = Field(default=1, ge=1, description="Cells that hold the old value; any other number fails the load.")
-
-    @field_validator("period", mode="before")
-    @classmethod
-    def _number_is_a_year(cls, value: Any) -> Any:
-        return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int) else value
-
-    @field_validator("period")
-    @classmethod
-    def _period_is_readable(cls, value: str) -> str:
-        try:
-            parse_period(value)
-        except RegistryError as problem:
-            raise ValueError(problem.message) from None
-        return value
 
     @model_validator(mode="after")
     def _picks_rows(self) -> Correction:
