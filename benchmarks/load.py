@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections import defaultdict
@@ -91,6 +91,28 @@ class Stopwatch:
             with suppress(psutil.NoSuchProcess):
                 own += sum(process.cpu_times()[:4])  # ended children are in their parent's
         return own
+
+
+def memory_taken(work: Callable[[], object]) -> float:
+    """MB that this process needs more at most during ``work``, mapped files aside, which the system may drop."""
+
+    def anonymous() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1])
+
+    before, done = anonymous(), threading.Event()
+    seen = [before]
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            seen.append(anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    done.set()
+    watcher.join()
+    return (max(seen) - before) / 1024
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -192,9 +214,7 @@ def measure(server: Server, folder: Path, rows: int, rounds: int, peers: bool) -
             connection.cursor().execute("CHECKPOINT")  # nobody pays for what another wrote
         times[name].append(stopwatch.taken(work))
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    warehouse.load(first)
-    grew = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grew = memory_taken(lambda: warehouse.load(first))
     peer.dump(FIRST)
     warehouse.load(following, rows=table)
     peer.dump(NEXT)
@@ -222,7 +242,7 @@ def measure(server: Server, folder: Path, rows: int, rounds: int, peers: bool) -
         ours, theirs = median(times[name]), median(times[against])
         ratios = f"{ours[0] / theirs[0]:5.2f} times (processors {ours[1] / theirs[1]:5.2f})"
         print(f"  {name:<16} {ours[0]:6.2f} s   {ratios} {theirs[0]:6.2f} s of {against}")
-    print(f"  the first load took {grew / 1024:.0f} MB of memory, imports included")
+    print(f"  the first load took {grew:.0f} MB of memory, imports included")
     if peers:
         base = median(times["COPY into a new table"])[0]
         measure_peers(url, folder, table.slice(0, max(1, rows // 10)), base / 10)
