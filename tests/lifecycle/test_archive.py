@@ -11,7 +11,8 @@ import pytest
 
 from datawarp.errors import LifecycleError, RegistryError
 from datawarp.lifecycle import archive as archive_module
-from datawarp.lifecycle.archive import ArchiveReport, archive, read_record
+from datawarp.lifecycle.archive import ArchivedUnit, ArchiveReport, archive, carry_out, read_record
+from datawarp.lifecycle.entries import plan
 from datawarp.lifecycle.restore import RestoreReport, restore
 from datawarp.lifecycle.retention import (
     Holding,
@@ -21,6 +22,7 @@ from datawarp.lifecycle.retention import (
     parse_span,
     read_policy,
 )
+from datawarp.lifecycle.rows import standing
 from datawarp.operations.options import Options as RefreshOptions
 from datawarp.operations.refresh import request_refresh
 from datawarp.publish.export import export
@@ -140,6 +142,26 @@ def test_rows_are_loaded_again_into_a_database_that_never_had_them(installation:
     assert made.query(f"SELECT count(*) FROM staging.tbl_{made.beds}") == [(12,)]
     assert {k: v for k, v in before.items() if "q1" in k} == {k: v for k, v in made.parquet().items() if "q1" in k}
     assert "beds_q1-2526" not in made.pending()
+
+
+@pytest.mark.parametrize("purged", [True, False])
+def test_a_unit_that_was_never_exported_is_loaded_again(installation: Installation, purged: bool) -> None:
+    """A record of such a unit can only be an old one: none is archived like this any more."""
+    made = installation
+    unit, beds = "beds_q1-2526", made.rows(made.beds)
+    made.paths.export_receipt(unit).unlink()
+    files = [made.paths.pending_manifest(unit), made.paths.enriched_manifest(unit), made.paths.loaded_marker(unit)]
+    connection = made.connect()
+    rows = standing(connection, unit) if purged else None
+    carry_out(made.paths, connection, ArchivedUnit(unit, plan(made.paths, files, "cleanup", "left", NOW, unit), rows))
+    connection.close()
+    assert len(made.rows(made.beds)) == (24 if purged else 36)
+
+    report = bring_back(made, unit)
+
+    assert (report.rows, report.row_count) == ("loaded" if purged else "there", 15)
+    assert len(made.rows(made.beds)) == len(beds)
+    assert made.pending() == [unit], "it is to be exported"
 
 
 def test_the_only_period_of_a_table_stays(installation: Installation) -> None:

@@ -22,7 +22,7 @@ from datawarp.lifecycle.archive import ArchivedUnit, read_record
 from datawarp.lifecycle.bucket import Bucket
 from datawarp.lifecycle.entries import KeptFile, index_path, keep, plan, put_back, remove_empty_folders
 from datawarp.lifecycle.inventory import key_of, path_of
-from datawarp.lifecycle.rows import Standing, can_put_back, standing
+from datawarp.lifecycle.rows import can_put_back, standing
 from datawarp.lifecycle.rows import put_back as put_back_rows
 from datawarp.registry.paths import Paths
 
@@ -83,7 +83,7 @@ def restore(
         _bring_what_is_missing(paths, unit, bucket, clock, report)
     if bucket is not None:
         _bring_downloads(paths, unit, bucket, clock, report)
-    _bring_rows(paths, unit, record.purged if record else None, connection, load, report)
+    _bring_rows(paths, unit, record, connection, load, report)
     if record is not None:
         paths.archived_record(unit).unlink(missing_ok=True)
         index_path(paths, record.entry).unlink(missing_ok=True)
@@ -147,6 +147,8 @@ def restore_all(
                 report.restored[unit] = restore(paths, unit, bucket, connection, partial(load, unit), clock)
             except DatawarpError as problem:
                 report.failed[unit] = str(problem)
+            except (OSError, ValueError, KeyError, TypeError) as problem:
+                report.failed[unit] = f"{type(problem).__name__}: {problem}"
     return report
 
 
@@ -255,30 +257,45 @@ def _displace(paths: Paths, file: Path, report: RestoreReport, clock: Callable[[
 def _bring_rows(
     paths: Paths,
     unit: str,
-    before: Standing | None,
+    record: ArchivedUnit | None,
     connection: Connection,
     load: Callable[[], None],
     report: RestoreReport,
 ) -> None:
+    """The rows that the unit's receipt promises; without a receipt those that it had when it was archived."""
     receipt = paths.export_receipt(unit)
-    sources = _record(receipt.read_bytes(), receipt)["sources"]
-    expected = {str(s["table"]): int(s["rows"]) for s in sources if int(s["rows"])}
-    report.row_count = sum(expected.values())
+    before = record.purged if record else None
     found = standing(connection, unit).by_table
+    parquet: dict[str, Path] = {}
+    if receipt.exists():
+        sources = _record(receipt.read_bytes(), receipt)["sources"]
+        parquet = {str(s["code"]): paths.root / s["parquet"] for s in sources}
+        expected = {str(s["table"]): int(s["rows"]) for s in sources if int(s["rows"])}
+    elif record is not None:
+        expected = before.by_table if before is not None else found
+    else:
+        raise LifecycleError(
+            "the unit has no export receipt, so nothing says what its rows were",
+            where=paths.relative(receipt),
+            hint=f"`snakemake {unit.rpartition('_')[0]}` builds it",
+        )
+    report.row_count = sum(expected.values())
     if found == expected:
         return
-    if not found and before is not None and can_put_back(connection, before):
-        put_back_rows(connection, unit, before, {str(s["code"]): paths.root / s["parquet"] for s in sources})
+    in_parquet = before is not None and not found and {f.source_code for f in before.files} <= parquet.keys()
+    if before is not None and in_parquet and can_put_back(connection, before):
+        put_back_rows(connection, unit, before, parquet)
         report.rows = "put back"
     else:
         load()
-        # The marker is new; the receipt and the Parquet still describe the same rows.
-        os.utime(receipt)
+        if receipt.exists():
+            # The marker is new; the receipt and the Parquet still describe the same rows.
+            os.utime(receipt)
         report.rows = "loaded"
     found = standing(connection, unit).by_table
     if found != expected:
         raise LifecycleError(
-            f"the database now holds {found}, and the receipt says {expected}",
+            f"the database now holds {found}, and there were {expected}",
             where=unit,
             hint=f"`snakemake refresh_{unit} --config replay=true` builds the unit again from its retained downloads",
         )
