@@ -17,7 +17,7 @@ from datawarp.lifecycle import sync as sync_module
 from datawarp.lifecycle.bucket import Bucket, Credentials, credentials_from, open_bucket, parse_location
 from datawarp.lifecycle.entries import keep, plan
 from datawarp.lifecycle.inventory import inventory, key_of, path_of
-from datawarp.lifecycle.retention import Transition
+from datawarp.lifecycle.retention import RetentionPolicy, Transition, read_policy
 from datawarp.lifecycle.sync import sync, verify
 from datawarp.registry.paths import Paths
 
@@ -345,6 +345,27 @@ def test_an_endpoint_without_storage_classes_is_no_error(bucket: Bucket, tmp_pat
     report = sync(installation(tmp_path, 1), bucket, clock, transition=Transition())
     assert report.complete
     assert "NotImplemented" in str(report.transition) and "storage class" in report.text()
+
+
+def test_an_endpoint_that_goes_away_before_its_rule_is_set_undoes_nothing(bucket: Bucket, tmp_path: Path) -> None:
+    """Everything is uploaded by then: the rule is the last thing that `sync` asks for."""
+    from botocore.exceptions import EndpointConnectionError
+
+    def vanish(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url=bucket.client.meta.endpoint_url)
+
+    bucket.client.meta.events.register("before-call.s3.GetBucketLifecycleConfiguration", vanish)
+    report = sync(installation(tmp_path, 1), bucket, clock, transition=Transition())
+    assert report.complete
+    assert "Could not connect" in str(report.transition) and "storage class" in report.text()
+
+
+def test_the_rules_of_a_bucket_are_left_alone_unless_the_policy_names_one(tmp_path: Path) -> None:
+    assert RetentionPolicy().bucket.transition is None
+    (tmp_path / "retention.yaml").write_text("bucket: {location: s3://statistics, transition: {}}")
+    assert read_policy(tmp_path / "retention.yaml").bucket.transition == Transition(
+        after_days=90, storage_class="STANDARD_IA"
+    )
 
 
 def test_the_storage_class_rule_leaves_other_rules_alone() -> None:

@@ -226,8 +226,10 @@ class Bucket:
         """Have the bucket move this prefix's objects to ``storage_class`` after ``days``.
 
         Other rules of the bucket stay as they are. Returns what happened: ``set``, ``unchanged``, or
-        ``refused: …`` where the endpoint or the key does not allow it, which is no error.
+        ``refused: …`` where the endpoint or the key does not allow it, or does not answer, which is no error.
         """
+        from botocore.exceptions import BotoCoreError
+
         rule = {
             "ID": f"datawarp-{self.prefix or 'all'}".replace("/", "-"),
             "Status": "Enabled",
@@ -248,7 +250,7 @@ class Bucket:
             self.client.put_bucket_lifecycle_configuration(
                 Bucket=self.name, LifecycleConfiguration={"Rules": [*others, rule]}
             )
-        except self.client.exceptions.ClientError as problem:
+        except (self.client.exceptions.ClientError, BotoCoreError) as problem:
             return f"refused: {problem}"
         return "set"
 

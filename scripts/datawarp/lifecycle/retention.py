@@ -74,7 +74,9 @@ class BucketSettings(Model):
     """The bucket that `sync` and `restore_<unit>` use without `--config to=` or `from=`."""
 
     location: str | None = Field(default=None, description="s3://bucket or s3://bucket/prefix.")
-    transition: Transition | None = Field(default=Transition(), description="Null leaves the bucket's rules alone.")
+    transition: Transition | None = Field(
+        default=None, description="A rule to set in the bucket; without it the bucket's rules are left alone."
+    )
 
 
 class RetentionPolicy(Model):
