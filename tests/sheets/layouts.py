@@ -352,6 +352,15 @@ North|10.5|12.1|11.5|10.9
 South|11.5|10.2|12.5|10.1""",
         [((2, 3), (4, 5), "Area; Males | Rate; Males | Change; Females | Rate; Females | Change")],
     ),
+    "a short series below one group, beside labels that are figures": (
+        """
+|Duration in weeks|<|<
+Age|1|2|3
+0|1002|958|511
+1|890|911|720
+2|610|655|801""",
+        [((1, 2), (3, 5), "Age; Duration in weeks | 1; Duration in weeks | 2; Duration in weeks | 3")],
+    ),
     "what the labels are, a row below the headings": (
         """
 TIME|2020|2021

@@ -181,5 +181,5 @@ def _is_lower_tier(view: View, found: Boundary, filled: Sequence[int], figures: 
         return False
     if is_long_sequence(figures):
         return True
-    merges = [view.merge_at(found.row, c) for c in filled]
-    return len(figures) == len(filled) and all(m is not None and m.right > m.left for m in merges)
+    merges = [view.merge_at(found.row, c) for c in filled if view.kinds[found.row + 1][c] in (NUMBER, DATE)]
+    return all(m is not None and m.right > m.left for m in merges)
