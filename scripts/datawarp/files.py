@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +21,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The bytes are flushed to disk before the rename, so that after a power cut either the old file
     or the whole new one is there. When the block raises, the temporary file goes and the old file
-    stays.
+    stays. A link stays one: the file it leads to is replaced.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:60]}.", suffix=".tmp", dir=target.parent)
     os.close(handle)
@@ -35,21 +36,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, target: Path) -> None:
-    """Rename a finished file to ``target``, its bytes on disk and its mode that of any new file.
+    """Rename a finished file to ``target``, its bytes on disk; its mode is the old file's, or that of any new file.
 
     For files that are written together before the first of them takes its place; else see :func:`replacing`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(temporary, "rb") as written:
         os.fsync(written.fileno())
-    os.chmod(temporary, 0o666 & ~_umask())
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        mode = _MODE_OF_NEW_FILES
+    os.chmod(temporary, mode)
     os.replace(temporary, target)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
+def _mode_of_new_files() -> int:
+    """What the process's umask leaves of rw-rw-rw-. The mask can only be read by setting it, so: before any thread."""
+    mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
+
+
+_MODE_OF_NEW_FILES = _mode_of_new_files()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
             connection.set_session(readonly=True)
             with connection.cursor() as cursor:
                 cursor.execute("SET search_path = staging, datawarp")
-                cursor.execute(given.sql)
+            connection.commit()
+            with closing(_executed(connection, given.sql)) as cursor:
+                rows = iter(cursor) if given.csv else iter(cursor.fetchmany(given.limit + 1))
+                first = next(rows, None)
                 names = [column.name for column in cursor.description or ()]
+                found = chain([] if first is None else [first], rows)
                 if given.csv:
-                    _print_csv(names, cursor)
+                    _print_csv(names, found)
                 else:
-                    rows = cursor.fetchmany(given.limit)
-                    left = max(0, cursor.rowcount - len(rows))
-                    print(as_table(names, rows))  # noqa: T201
-                    print(f"({len(rows)} rows{f', {left} more: --limit or --csv' if left else ''})")  # noqa: T201
+                    _print_table(names, list(found), given.limit)
     except (DatawarpError, psycopg2.Error) as problem:
         print(str(problem).strip(), file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-def _print_csv(names: Sequence[str], rows: Any) -> None:
+def _executed(connection: Any, sql: str) -> Any:
+    """A cursor over the answer to ``sql``, which comes as it is asked for, so that a table of any size can be printed.
+
+    What PostgreSQL opens no cursor for (``EXPLAIN``, ``SHOW``, a mistake) is executed as it is.
+    """
+    import psycopg2
+
+    cursor = connection.cursor("query")
+    try:
+        cursor.execute(sql)
+        return cursor
+    except psycopg2.errors.SyntaxError:
+        connection.rollback()
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    return cursor
+
+
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], limit: int) -> None:
+    shown = rows[:limit]
+    print(as_table(names, shown))  # noqa: T201
+    print(f"({len(shown)} rows{'; there are more: --limit or --csv' if len(rows) > limit else ''})")  # noqa: T201
+
+
+def _print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)

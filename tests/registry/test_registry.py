@@ -244,6 +244,12 @@ def test_no_publication_can_have_the_name_of_a_rule() -> None:
     assert not free, "add them to RESERVED_CODES of datawarp.registry.registry"
 
 
+def test_no_publication_can_have_the_name_of_a_target_that_ends_in_a_unit() -> None:
+    written = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    targets = set(re.findall(r'asked_for\("(\w+)"\)', written)) | {"refresh"}
+    assert {f"{target}_" for target in targets} <= set(RESERVED_BEGINNINGS)
+
+
 SAMPLE = (ROOT / "config" / "publications.yaml").read_text()[:2500]
 
 

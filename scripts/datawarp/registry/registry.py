@@ -32,7 +32,8 @@ RESERVED_CODES = frozenset(
 )
 """Rules of the workflow: a publication of that name could not be asked for."""
 
-RESERVED_BEGINNINGS = ("refresh_", "approve_", "restore_")
+RESERVED_BEGINNINGS = ("refresh_", "approve_", "reject_", "restore_", "preview_")
+"""Beginnings of targets that end in a unit; a publication of such a name would be taken for one."""
 _MAX_CODE = 63
 
 
