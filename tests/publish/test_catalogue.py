@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ def test_frictionless_accepts_the_package_and_every_file_in_it(built: Warehouse)
     report = frictionless.validate(str(built.paths.datapackage))
     assert report.valid, report.flatten(["type", "note"])
     package = read_json(built.paths.datapackage)
+    waits = package["resources"][1]
+    assert (waits["publisher"], [p["rows"] for p in waits["partitions"]]) == ("A Publisher", [2, 2])
+    assert [s["hash"].split(":")[0] for s in waits["sources"]] == ["sha256", "sha256"]
+    (row,) = [r for r in pq.read_table(built.paths.catalog).to_pylist() if r["source_code"] == waits["name"]]
+    assert datetime.fromisoformat(waits["last_change"]) == row["last_change"]
     files = 0
     for resource in package["resources"]:
         for path in resource["path"]:

@@ -252,7 +252,13 @@ def _resource(source: _Source, publication: PublicationSettings, schema: pa.Sche
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
         "licenses": list(_licences([publication])),
-        "sources": [{"title": url.rpartition("/")[2] or url, "path": url} for url in source.urls if _is_link(url)],
+        "sources": [
+            {"title": url.rpartition("/")[2] or url, "path": url, "hash": f"sha256:{digest}"}
+            for url, digest in source.urls.items()
+            if _is_link(url)
+        ],
+        "publisher": publication.publisher,
+        "last_change": source.last_change.isoformat() if source.last_change else None,
         "schema": {
             "fields": [{"name": f.name, "type": _field_type(f.type), **source.columns.get(f.name, {})} for f in schema]
         },
