@@ -7,12 +7,14 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moto import mock_aws
 
 from datawarp.errors import LifecycleError, RegistryError
+from datawarp.files import json_bytes, read_json
 from datawarp.lifecycle.archive import archive, gone_by_rule
 from datawarp.lifecycle.backup import backup
-from datawarp.lifecycle.bucket import Bucket
-from datawarp.lifecycle.restore import RestoreReport, restore, restore_all
+from datawarp.lifecycle.bucket import Bucket, Credentials, open_bucket
+from datawarp.lifecycle.restore import RestoreAllReport, RestoreReport, restore, restore_all
 from datawarp.lifecycle.restore_backup import fetch_backup, restore_backup
 from datawarp.lifecycle.retention import Generations, RetentionPolicy, RetentionRule
 from datawarp.lifecycle.sync import sync
@@ -149,6 +151,58 @@ def test_a_damaged_object_is_not_restored(installation: Installation, bucket: Bu
     with pytest.raises(LifecycleError, match="the object's bytes have SHA-256"):
         bring_back(made, "beds_q1-2526", bucket)
     assert made.paths.archived_record("beds_q1-2526").exists(), "the unit stays archived"
+
+
+def put(bucket: Bucket, key: str, body: bytes) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key=bucket.full_key(key), Body=body)
+
+
+def restore_every(made: Installation, bucket: Bucket) -> RestoreAllReport:
+    connection = made.connect()
+    try:
+        return restore_all(made.paths, [u.name for u in made.registry.units()], bucket, connection, made.load, clock)
+    finally:
+        connection.close()
+
+
+def test_a_key_that_leads_out_of_the_folder_is_not_followed(installation: Installation) -> None:
+    """SeaweedFS folds such a key, Amazon and R2 do not, so this one talks to moto."""
+    made, key = installation, "parquet/current/x/../../../../escaped.md"
+    with mock_aws():
+        bucket = open_bucket("s3://statistics/datawarp", Credentials(None, "k", "s", "us-east-1"))
+        bucket.client.create_bucket(Bucket="statistics")
+        sync(made.paths, bucket, clock)
+        put(bucket, key, b"theirs")
+        report = restore_every(made, bucket)
+    assert "leads out of the folder" in report.failed[key]
+    assert len(report.restored) == 3
+    assert not list(made.paths.root.parent.rglob("escaped.md"))
+
+
+def test_a_receipt_that_leads_out_of_the_folder_is_not_followed(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    sync(made.paths, bucket, clock)
+    receipt = made.paths.export_receipt("beds_q1-2526")
+    record = read_json(receipt)
+    record["sources"][0]["parquet"] = "output/../../escaped.parquet"
+    receipt.unlink()
+    put(bucket, "parquet/current/receipts/beds/beds_q1-2526.json", json_bytes(record))
+
+    report = restore_every(made, bucket)
+
+    assert "leads out of the folder" in report.failed["beds_q1-2526"] and len(report.restored) == 2
+
+
+def test_a_backup_that_leads_out_of_the_folder_is_not_followed(installation: Installation, bucket: Bucket) -> None:
+    made = installation
+    made_backup = backup(made.paths, os.environ["DATABASE_URL"], clock, Generations()).made
+    sync(made.paths, bucket, clock)
+    record = read_json(made_backup.sidecar) | {"file": "../../../escaped.dump"}
+    shutil.rmtree(made.paths.backups)
+    put(bucket, f"backups/{made_backup.folder.name}/{made_backup.sidecar.name}", json_bytes(record))
+
+    with pytest.raises(LifecycleError, match="does not lie beside it"):
+        fetch_backup(made.paths, bucket, None)
 
 
 def test_a_rule_sends_old_files_to_the_bucket_and_off_the_disk(installation: Installation, bucket: Bucket) -> None:

@@ -119,6 +119,8 @@ def read_sidecar(sidecar: Path) -> Backup:
     """The backup that ``sidecar`` describes; raises :class:`LifecycleError`."""
     try:
         record: dict[str, Any] = read_json(sidecar)
+        if Path(record["file"]).name != record["file"]:
+            raise ValueError(f"the dump {record['file']!r} does not lie beside it")
         tables = {name: TableFigures(**figures) for name, figures in record.pop("tables").items()}
         return Backup(folder=sidecar.parent, tables=tables, **record)
     except (OSError, ValueError, KeyError, TypeError) as problem:

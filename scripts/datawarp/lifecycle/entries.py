@@ -75,8 +75,8 @@ def entry_from(record: dict[str, Any]) -> Entry:
     """The entry that ``record``, parsed JSON of an index, describes."""
     files = tuple(KeptFile(**f) for f in record["files"])
     for f in files:
-        _inside(f.path)
-        _inside(f.kept)
+        inside(f.path)
+        inside(f.kept)
     return Entry(record["id"], record["kind"], record["at"], record["unit"], record["reason"], files)
 
 
@@ -199,7 +199,8 @@ def _kind_of(path: str) -> str:
     return {"output": "parquet", "downloads": "downloads"}.get(top, "manifests")
 
 
-def _inside(path: str) -> None:
-    """Refuse a path of an index that leads out of the installation."""
-    if path.startswith("/") or ".." in path.split("/"):
+def inside(path: str) -> str:
+    """``path`` of a record or an object's key, if it stays below the folder it belongs to; else ``ValueError``."""
+    if path.startswith("/") or "\0" in path or ".." in path.split("/"):
         raise ValueError(f"the path {path!r} leads out of the folder")
+    return path

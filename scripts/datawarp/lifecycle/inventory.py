@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from datawarp.files import read_json
-from datawarp.lifecycle.entries import INDEX, entry_from
+from datawarp.lifecycle.entries import INDEX, entry_from, inside
 from datawarp.registry.paths import Paths
 
 REMOVABLE = ("manifests", "parquet", "downloads")
@@ -65,7 +65,11 @@ def key_of(path: str) -> str:
 
 
 def path_of(key: str) -> str:
-    """The path below the root of an object by its key; the inverse of :func:`key_of`."""
+    """The path below the root of an object by its key; the inverse of :func:`key_of`.
+
+    Raises ``ValueError`` for a key that leads out of the folder, which no `sync` has made.
+    """
+    inside(key)
     for start, folder in (("manifests/current/", "manifests/"), ("parquet/current/", "output/")):
         if key.startswith(start):
             return folder + key[len(start) :]

@@ -20,7 +20,7 @@ from datawarp.errors import DatawarpError, LifecycleError
 from datawarp.files import sha256_bytes, sha256_file, write_bytes
 from datawarp.lifecycle.archive import ArchivedUnit, read_record
 from datawarp.lifecycle.bucket import Bucket
-from datawarp.lifecycle.entries import KeptFile, index_path, keep, plan, put_back, remove_empty_folders
+from datawarp.lifecycle.entries import KeptFile, index_path, inside, keep, plan, put_back, remove_empty_folders
 from datawarp.lifecycle.inventory import key_of, path_of
 from datawarp.lifecycle.rows import can_put_back, standing
 from datawarp.lifecycle.rows import put_back as put_back_rows
@@ -132,9 +132,12 @@ def restore_all(
         for o in bucket.objects(under)
     }
     for key in sorted(k for k in keys if not k.startswith(("parquet/current/receipts/", "parquet/current/parquet/"))):
-        target = paths.root / path_of(key)
-        unit = target.stem
-        in_use = key.startswith("manifests/current/archived/") and paths.export_receipt(unit).exists()
+        try:
+            target = paths.root / path_of(key)
+        except ValueError as problem:
+            report.failed[key] = f"an object that DataWarp did not make: {problem}"
+            continue
+        in_use = key.startswith("manifests/current/archived/") and paths.export_receipt(target.stem).exists()
         if not target.exists() and not in_use:
             bucket.fetch(key, target, None)
     for unit in units:
@@ -206,7 +209,7 @@ def _bring_what_is_missing(
             where=f"{bucket.location}/{key_of(paths.relative(receipt))}",
             hint=f"build it with `snakemake {unit.rpartition('_')[0]}`",
         )
-    for source in _record(body, receipt)["sources"]:
+    for source in _listed(body, receipt, "sources", "parquet"):
         parquet = paths.root / source["parquet"]
         if parquet.exists() and sha256_file(parquet) != source["sha256"]:
             _displace(paths, parquet, report, clock)
@@ -222,7 +225,7 @@ def _bring_downloads(
     _fetch_if_missing(paths, receipt, None, bucket, report, required=False)
     if not receipt.exists():
         return
-    for file in _record(receipt.read_bytes(), receipt)["files"]:
+    for file in _listed(receipt.read_bytes(), receipt, "files", "path"):
         original = paths.root / file["path"]
         if original.exists() and sha256_file(original) != file["sha256"]:
             _displace(paths, original, report, clock)
@@ -268,7 +271,7 @@ def _bring_rows(
     found = standing(connection, unit).by_table
     parquet: dict[str, Path] = {}
     if receipt.exists():
-        sources = _record(receipt.read_bytes(), receipt)["sources"]
+        sources = _listed(receipt.read_bytes(), receipt, "sources", "parquet")
         parquet = {str(s["code"]): paths.root / s["parquet"] for s in sources}
         expected = {str(s["table"]): int(s["rows"]) for s in sources if int(s["rows"])}
     elif record is not None:
@@ -301,15 +304,16 @@ def _bring_rows(
         )
 
 
-def _record(body: bytes, file: Path) -> dict[str, Any]:
+def _listed(body: bytes, file: Path, key: str, place: str) -> list[dict[str, Any]]:
+    """The entries ``key`` of a receipt, whose paths (``place``) stay below the root."""
     try:
-        record = json.loads(body)
-    except ValueError as problem:
+        entries = list(json.loads(body)[key])
+        for entry in entries:
+            inside(entry[place])
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise LifecycleError(
-            f"the receipt cannot be read: {problem}",
+            f"the receipt cannot be read: {problem!r}",
             where=str(file),
             hint="move it away and run the restore again with --config from=s3://bucket/prefix",
         ) from problem
-    if not isinstance(record, dict):
-        raise LifecycleError("the receipt is not a JSON object", where=str(file), hint="move it away and run again")
-    return record
+    return entries

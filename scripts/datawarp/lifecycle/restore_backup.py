@@ -7,6 +7,7 @@ only after the new ones have been compared with the backup's description once mo
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from datawarp.errors import LifecycleError
 from datawarp.lifecycle.backup import Backup, backups, check, read_sidecar
 from datawarp.lifecycle.bucket import Bucket
 from datawarp.lifecycle.fingerprint import SCHEMAS, TableFigures, differences, fingerprint
+from datawarp.lifecycle.inventory import path_of
 from datawarp.lifecycle.pgtools import Tools, connection_environment, find_tools, program_error
 from datawarp.registry.paths import Paths
 from datawarp.warehouse.connection import open_connection
@@ -104,19 +106,24 @@ def fetch_backup(paths: Paths, bucket: Bucket, chosen: Path | None) -> Path:
     """Bring a backup from the bucket, the newest or the one of ``chosen``'s name; returns where its dump is now."""
     wanted = chosen.with_suffix(".json").name if chosen is not None else None
     keys = [o.key for o in bucket.objects("backups/") if o.key.endswith(".json")]
-    keys = sorted(k for k in keys if wanted is None or k.rpartition("/")[2] == wanted)
+    keys = sorted(k for k in keys if _is_sidecar(k) and (wanted is None or k.endswith(f"/{wanted}")))
     if not keys:
         raise LifecycleError(
             f"the bucket has no backup {wanted or ''}".rstrip(),
             where=f"{bucket.location}/backups",
             hint="`snakemake backup` and `snakemake sync` put one there",
         )
-    sidecar = paths.archive / keys[-1]
+    sidecar = paths.root / path_of(keys[-1])
     bucket.fetch(keys[-1], sidecar, None)
     found = read_sidecar(sidecar)
     if not found.path.exists():
         bucket.fetch(f"backups/{sidecar.parent.name}/{found.file}", found.path, found.sha256)
     return found.path
+
+
+def _is_sidecar(key: str) -> bool:
+    """Whether an object's key is one that `sync` gives to a backup's description."""
+    return re.fullmatch(r"backups/\d{4}-\d{2}-\d{2}/[^/]+\.json", key) is not None
 
 
 def _try_out(tools: Tools, url: str, connection: Connection, found: Backup, scratch: str) -> None:
