@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +18,13 @@ from datawarp.errors import LifecycleError
 from datawarp.files import sha256_bytes, write_bytes, write_text
 from datawarp.lifecycle.archive import archive
 from datawarp.lifecycle.backup import backup
-from datawarp.lifecycle.cleanup import CleanupReport, cleanup
+from datawarp.lifecycle.cleanup import USED_AGAIN, CleanupReport, cleanup
 from datawarp.lifecycle.entries import entries, put_back
 from datawarp.lifecycle.orphans import GROUPS, WORDS
 from datawarp.lifecycle.restore import restore
 from datawarp.lifecycle.restore_backup import restore_backup
 from datawarp.lifecycle.retention import Generations, RetentionPolicy, parse_span
+from datawarp.warehouse.load.locks import lock_tables
 
 from .conftest import Installation
 
@@ -352,3 +356,51 @@ def test_a_unit_that_could_not_come_back_stays(
     assert made.rows(made.beds) == rows
     assert made.paths.enriched_manifest("beds_q1-2526").read_bytes() == manifest
     assert not made.paths.archived_record("beds_q1-2526").exists()
+
+
+def clean_while(made: Installation, meanwhile: Callable[[], object]) -> CleanupReport:
+    """A cleanup during whose backup something happens."""
+    with closing(made.connect()) as connection:
+        return cleanup(
+            *(made.paths, made.registry, connection, lambda: NOW, lambda: str(meanwhile())),
+            execute=True,
+        )
+
+
+def test_a_table_that_a_load_makes_again_during_the_backup_stays(installation: Installation) -> None:
+    made = installation
+    made.query(f"DROP TABLE staging.tbl_{made.beds}")
+    assert found(clean(made))["source_without_table"] == [made.beds]
+
+    report = clean_while(made, lambda: made.load("beds_q1-2526"))
+
+    assert report.kept[made.beds] == USED_AGAIN
+    assert len(made.rows(made.beds)) == 12
+
+
+def test_what_is_committed_at_the_last_moment_stays(installation: Installation) -> None:
+    """Another transaction holds the locks that a load holds, with the table and the source made and not committed."""
+    made = installation
+    source_without_table(made)
+    made.query("CREATE TABLE staging.tbl_loose (x int)")
+    records_without_source(made)
+    with closing(made.connect()) as other, other.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        lock_tables(cursor, ["tbl_gone", "tbl_loose", "tbl_lone"])
+        cursor.execute(
+            "CREATE TABLE staging.tbl_gone (x int);"
+            "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES ('new', 'b', 'New');"
+            "INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) "
+            "VALUES ('new', 'b', 'tbl_loose'), ('lone', 'b', 'tbl_lone')"
+        )
+        cleaning = pool.submit(clean_while, made, lambda: "none")
+        while made.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == [(0,)]:
+            assert not cleaning.done(), cleaning.result().text()
+            time.sleep(0.05)
+        other.commit()
+        report = cleaning.result()
+
+    assert set(report.kept) == {"gone", "staging.tbl_loose", "lone"}
+    assert made.query("SELECT to_regclass('staging.tbl_gone'), to_regclass('staging.tbl_loose')") == [
+        ("staging.tbl_gone", "staging.tbl_loose")
+    ]
+    assert made.query("SELECT count(*) FROM datawarp.tbl_data_sources WHERE source_code IN ('gone', 'lone')") == [(2,)]

@@ -22,14 +22,17 @@ from datawarp.lifecycle.orphans import GROUPS, WORDS, Findings, Orphan, find_orp
 from datawarp.lifecycle.rows import standing
 from datawarp.registry.paths import Paths
 from datawarp.registry.registry import Registry
+from datawarp.warehouse.load.locks import lock_tables
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 NAMES_SHOWN = 10
 _IN_DATABASE = ("source_without_table", "table_without_source", "records_without_source")
 _DELETED = ("cache_of_finished_unit", "temporary_file")
 _BY_HAND = ("left_by_restore",)
+USED_AGAIN = "it is no orphan any more: something changed while cleanup was at work"
 
 
 @dataclass
@@ -97,22 +100,24 @@ def cleanup(
         )
     report = CleanupReport(find_orphans(paths, registry, connection, clock(), skip), verbose)
     if execute and report.findings.orphans:
-        _remove(paths, connection, clock, back_up, report)
+        _remove(paths, registry, connection, clock, back_up, skip, report)
     return report
 
 
 def _remove(
     paths: Paths,
+    registry: Registry,
     connection: Connection,
     clock: Callable[[], datetime],
     back_up: Callable[[], str],
+    skip: frozenset[str],
     report: CleanupReport,
 ) -> None:
-    orphans = report.findings.orphans
+    if any(o.kind in {*_IN_DATABASE, "unit_not_in_registry"} for o in report.findings.orphans):
+        report.backup = back_up()
+    orphans = _still_orphans(find_orphans(paths, registry, connection, clock(), skip), report)
     units = [o for o in orphans if o.kind == "unit_not_in_registry"]
     in_database = [o for o in orphans if o.kind in _IN_DATABASE]
-    if in_database or units:
-        report.backup = back_up()
     moved = [o for o in orphans if o.files and o not in units and o.kind not in _DELETED]
     files = [file for orphan in moved for file in orphan.files]
     if files:
@@ -125,7 +130,7 @@ def _remove(
             report.archived_to.append(_archive_unit(paths, connection, clock, orphan))
         except LifecycleError as problem:
             report.kept[orphan.name] = str(problem)
-    _drop(connection, in_database)
+    report.kept |= {o.name: USED_AGAIN for o in _drop(connection, in_database)}
     for orphan in orphans:
         if orphan.kind in _DELETED:
             for file in orphan.files:
@@ -136,6 +141,18 @@ def _remove(
             _remove_folder(paths, folder)
     report.catalogue_changed = bool(files or units or in_database)
     report.executed = True
+
+
+def _still_orphans(now: Findings, report: CleanupReport) -> list[Orphan]:
+    """Those of the report's orphans that still are: the backup takes its time, and other jobs go on meanwhile."""
+    current = {(o.kind, o.name): o for o in now.orphans}
+    found = []
+    for orphan in report.findings.orphans:
+        if (orphan.kind, orphan.name) in current:
+            found.append(current[orphan.kind, orphan.name])
+        else:
+            report.kept[orphan.name] = USED_AGAIN
+    return found
 
 
 def _forget_addresses(paths: Paths, orphans: Sequence[Orphan]) -> None:
@@ -166,17 +183,56 @@ def _archive_unit(paths: Paths, connection: Connection, clock: Callable[[], date
     return entry.id
 
 
-def _drop(connection: Connection, orphans: Sequence[Orphan]) -> None:
-    """Remove sources, tables and records in one transaction; foreign keys and the trigger do the rest."""
+def _drop(connection: Connection, orphans: Sequence[Orphan]) -> list[Orphan]:
+    """Remove sources, tables and records in one transaction; foreign keys and the trigger do the rest.
+
+    Each is looked at once more under the locks that a load takes. Returns those that were left because something
+    uses them now.
+    """
     from psycopg2 import sql
 
+    left = []
     with connection, connection.cursor() as cursor:
+        lock_tables(cursor, _tables_of(cursor, orphans))
         for orphan in orphans:
-            if orphan.kind == "table_without_source":
+            if not _is_unused(cursor, orphan):
+                left.append(orphan)
+            elif orphan.kind == "table_without_source":
                 table = sql.Identifier("staging", orphan.name.removeprefix("staging."))
                 cursor.execute(sql.SQL("DROP TABLE {}").format(table))
-            elif orphan.kind == "source_without_table":
+            else:
                 cursor.execute("DELETE FROM datawarp.tbl_data_sources WHERE source_code = %s", (orphan.name,))
                 cursor.execute("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (orphan.name,))
-            else:
-                cursor.execute("DELETE FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (orphan.name,))
+    return left
+
+
+def _tables_of(cursor: Cursor, orphans: Sequence[Orphan]) -> set[str]:
+    """The staging tables, there or not, that these orphans are or belong to."""
+    cursor.execute(
+        "SELECT table_name FROM datawarp.tbl_data_sources WHERE source_code = ANY(%s)",
+        ([o.name for o in orphans if o.kind == "source_without_table"],),
+    )
+    tables = {str(row[0]) for row in cursor.fetchall()}
+    return tables | {o.name.removeprefix("staging.") for o in orphans if o.kind == "table_without_source"}
+
+
+def _is_unused(cursor: Cursor, orphan: Orphan) -> bool:
+    """Whether it is still what it was found to be; a source's record is held until the transaction ends."""
+    if orphan.kind == "table_without_source":
+        table = orphan.name.removeprefix("staging.")
+        return not _finds(cursor, "SELECT 1 FROM datawarp.tbl_data_sources WHERE table_name = %s", table)
+    # A load that is about to use the record holds it; what that load did is seen by the statements after this one.
+    cursor.execute("SELECT FROM datawarp.tbl_canonical_sources WHERE source_code = %s FOR UPDATE", (orphan.name,))
+    if orphan.kind == "records_without_source":
+        return not _finds(cursor, "SELECT 1 FROM datawarp.tbl_data_sources WHERE source_code = %s", orphan.name)
+    return not _finds(
+        cursor,
+        "SELECT 1 FROM datawarp.tbl_data_sources WHERE source_code = %s "
+        "AND to_regclass(format('staging.%%I', table_name)) IS NOT NULL",
+        orphan.name,
+    )
+
+
+def _finds(cursor: Cursor, query: str, name: str) -> bool:
+    cursor.execute(query, (name,))
+    return cursor.fetchone() is not None
