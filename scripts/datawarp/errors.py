@@ -58,6 +58,10 @@ class WarehouseError(DatawarpError):
     """The database is unreachable, full, or in a state that a load must not touch."""
 
 
+class UnreachableError(WarehouseError):
+    """No connection to the database could be made."""
+
+
 class ContractError(WarehouseError):
     """A load would break the contract of its publication."""
 

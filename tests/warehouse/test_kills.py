@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
 import pyarrow as pa
@@ -114,3 +117,37 @@ def test_a_backend_terminated_at_any_moment_costs_nothing(prepared) -> None:  # 
         assert job.wait() in (0, 1)
         check(warehouse, unit, before, after)
         undo(warehouse, unit)
+
+
+def test_a_load_outlasts_a_database_that_takes_no_connections_for_a_moment(warehouse: Warehouse) -> None:
+    """What a job sees of a server that restarts: its connection ends, and new ones are refused until it is back."""
+    warehouse.load(warehouse.unit("jun25"), x=table(0))
+    unit = warehouse.prepare(warehouse.unit("jul25"), x=table(1))
+    name = urlsplit(warehouse.url).path.strip("/")
+    with closing(psycopg2.connect(warehouse.url)) as held, closing(psycopg2.connect(_beside(warehouse.url))) as admin:
+        admin.autocommit = True
+        held.cursor().execute("LOCK TABLE datawarp.tbl_load_history IN ACCESS EXCLUSIVE MODE")
+        job = Job(warehouse, unit)
+        with admin.cursor() as cursor:
+            _until(
+                cursor, "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", name
+            )
+            cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
+            time.sleep(1)
+            cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    assert job.wait() == 0
+    assert warehouse.paths.loaded_marker(unit.name).exists()
+
+
+def _beside(url: str) -> str:
+    return urlsplit(url)._replace(path="/postgres").geturl()
+
+
+def _until(cursor: Any, question: str, name: str) -> None:
+    for _ in range(300):
+        cursor.execute(question, (name,))
+        if cursor.fetchone()[0]:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the load never came to the table")

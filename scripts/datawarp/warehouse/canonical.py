@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import groupby
 from typing import Any
 
-from datawarp.errors import WarehouseError
 from datawarp.manifest.models import FileEntry, Manifest, ManifestHead, Source
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import connect
-
-logger = logging.getLogger("datawarp")
 
 _FILES = """
 SELECT f.unit, h.period, h.period_start, h.period_end, f.source_code, c.name, c.description, h.table_name,
@@ -30,15 +26,12 @@ ORDER BY h.period_start DESC, h.period_end DESC, f.unit, f.source_code COLLATE "
 def canonical_manifests(publication: str, paths: Paths, settings: Settings) -> Iterator[Manifest]:
     """The loaded units of ``publication`` as enriched manifests, the newest first.
 
-    A database that cannot be reached tells nothing, which is logged: names by rule are the same without it.
+    Raises :class:`WarehouseError` when the database cannot be reached: names decided without it might not be
+    those that its tables have.
     """
-    try:
-        with closing(connect(paths, settings)) as connection, connection.cursor() as cursor:
-            cursor.execute(_FILES, (publication,))
-            rows = cursor.fetchall()
-    except WarehouseError as problem:
-        logger.warning("the canonical sources of %s are not known: %s", publication, problem.message)
-        return
+    with closing(connect(paths, settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(_FILES, (publication,))
+        rows = cursor.fetchall()
     for _, of_unit in groupby(rows, key=lambda row: row[0]):
         yield _manifest(publication, list(of_unit))
 

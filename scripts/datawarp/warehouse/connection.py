@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datawarp.errors import WarehouseError
+from datawarp.errors import UnreachableError, WarehouseError
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.migrations import HEAD
@@ -77,7 +77,7 @@ def open_connection(url: str) -> Connection:
         ) from None
 
 
-def unreachable(url: str, problem: Exception) -> WarehouseError:
+def unreachable(url: str, problem: Exception) -> UnreachableError:
     """What a failed connection means for the person who runs this."""
     text = _without_password(str(problem).strip(), url)
     hints = (
@@ -92,7 +92,7 @@ def unreachable(url: str, problem: Exception) -> WarehouseError:
         ("timeout expired", "the server did not answer: check host, port and firewall"),
     )
     hint = next((advice for words, advice in hints if words in text), "check DATABASE_URL and that the server runs")
-    return WarehouseError(
+    return UnreachableError(
         f"the database cannot be reached: {text}", hint=f"{hint}; what is done stays, and the next run goes on"
     )
 

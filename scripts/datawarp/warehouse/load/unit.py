@@ -7,6 +7,7 @@ import time
 
 import psycopg2
 
+from datawarp.errors import UnreachableError
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
@@ -18,7 +19,9 @@ from datawarp.warehouse.load.transaction import load_unit
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 4
+ATTEMPTS = 6
+_PAUSE = 0.5
+"""Seconds to wait after the first attempt; after the n-th, n times as long."""
 
 
 def load(unit: Unit, paths: Paths, settings: Settings) -> LoadedMarker:
@@ -48,5 +51,10 @@ def _loaded(unit: Unit, paths: Paths, settings: Settings, corrections: list[Corr
             if attempt == ATTEMPTS or not is_passing(problem):
                 raise told(problem, unit.name) from problem
             logger.warning("%s: attempt %d: %s", unit.name, attempt, str(problem).strip())
-            time.sleep(0.5 * attempt)
-            attempt += 1
+        except UnreachableError as problem:
+            # A server that was there a moment ago is restarting; one that never was is told at once.
+            if attempt in (1, ATTEMPTS):
+                raise
+            logger.warning("%s: attempt %d: %s", unit.name, attempt, problem.message)
+        time.sleep(_PAUSE * attempt)
+        attempt += 1
