@@ -144,10 +144,10 @@ def _beside(url: str) -> str:
     return urlsplit(url)._replace(path="/postgres").geturl()
 
 
-def _until(cursor: Any, question: str, name: str) -> None:
+def _until_one_waits(cursor: Any, name: str) -> None:
     for _ in range(300):
-        cursor.execute(question, (name,))
-        if cursor.fetchone()[0]:
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", (name,))
+        if cursor.fetchone():
             return
         time.sleep(0.05)
-    raise AssertionError("the load never came to the table")
+    raise AssertionError("the load never came to the locked table")
