@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Bytecode is made once, here, and not by each of the many short jobs where Python may not write it.
+export UV_COMPILE_BYTECODE ?= 1
 # An organisation's own certificates, which pip and browsers trust, are in the system's store.
 export UV_SYSTEM_CERTS ?= 1
 
@@ -36,6 +38,7 @@ $(READY): pyproject.toml requirements.lock
 	then :; else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
 		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
 	fi
+	@$(BIN)/python -m compileall -q scripts
 	@touch $@
 	@echo "$(VENV) is ready. Use it with: source $(VENV)/bin/activate"
 
