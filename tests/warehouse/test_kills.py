@@ -129,9 +129,7 @@ def test_a_load_outlasts_a_database_that_takes_no_connections_for_a_moment(wareh
         held.cursor().execute("LOCK TABLE datawarp.tbl_load_history IN ACCESS EXCLUSIVE MODE")
         job = Job(warehouse, unit)
         with admin.cursor() as cursor:
-            _until(
-                cursor, "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", name
-            )
+            _until_one_waits(cursor, name)
             cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
             time.sleep(1)
