@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+import datawarp.lean  # first of all: it keeps what follows from loading what nothing here needs
 from datawarp.errors import DatawarpError
 from datawarp.operations import driver
 from datawarp.operations.options import bare_words, is_target
