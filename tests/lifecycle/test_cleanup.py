@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from datawarp.acquire.index import IndexEntry, update_index
+from datawarp.acquire.store import Origin, take_in
 from datawarp.errors import LifecycleError
 from datawarp.files import sha256_bytes, write_bytes, write_text
 from datawarp.lifecycle.archive import archive
@@ -358,11 +359,11 @@ def test_a_unit_that_could_not_come_back_stays(
     assert not made.paths.archived_record("beds_q1-2526").exists()
 
 
-def clean_while(made: Installation, meanwhile: Callable[[], object]) -> CleanupReport:
+def clean_while(made: Installation, meanwhile: Callable[[], object], now: datetime = NOW) -> CleanupReport:
     """A cleanup during whose backup something happens."""
     with closing(made.connect()) as connection:
         return cleanup(
-            *(made.paths, made.registry, connection, lambda: NOW, lambda: str(meanwhile())),
+            *(made.paths, made.registry, connection, lambda: now, lambda: str(meanwhile())),
             execute=True,
         )
 
@@ -404,3 +405,22 @@ def test_what_is_committed_at_the_last_moment_stays(installation: Installation) 
         ("staging.tbl_gone", "staging.tbl_loose")
     ]
     assert made.query("SELECT count(*) FROM datawarp.tbl_data_sources WHERE source_code IN ('gone', 'lone')") == [(2,)]
+
+
+def test_a_download_whose_receipt_is_still_to_come_stays(installation: Installation) -> None:
+    """A job takes its files in one by one and names them at its end; the bytes may have been there for years."""
+    made = installation
+    folder = made.paths.root / download_unreferenced(made)
+    body = (folder / "original.csv").read_bytes()
+    old(folder)
+    arrived = made.paths.root / "arrived.csv"
+    write_bytes(arrived, body)
+
+    def taken_in() -> str:
+        take_in(made.paths, arrived, folder.name, "csv", Origin("https://x.org/a.csv", "a.csv", "beds", "X", "OGL", ""))
+        return "taken in"
+
+    table_without_source(made)
+    report = clean_while(made, taken_in, datetime.now(UTC))
+    assert report.kept[made.paths.relative(folder)] == USED_AGAIN
+    assert (folder / "original.csv").read_bytes() == body

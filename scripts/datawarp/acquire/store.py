@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,7 +65,8 @@ def take_in(paths: Paths, arrived: Path, sha256: str, ext: str, origin: Origin) 
     """Move the file ``arrived`` into the store and return its place there.
 
     Bytes that are there already are not stored again, unless they have been damaged since. ``origin``
-    joins the others in ``metadata.json``; a second visit to the same address leaves that file as it is.
+    joins the others in ``metadata.json``; a second visit to the same address leaves that file as it is. The time
+    stamp of the folder says when its file was last taken in: a receipt that names it may not be written yet.
     """
     folder = paths.store / sha256
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,18 @@ def take_in(paths: Paths, arrived: Path, sha256: str, ext: str, origin: Origin) 
                 os.fsync(f.fileno())
             os.replace(arrived, target)
         _remember(folder / "metadata.json", sha256, target, origin)
+        os.utime(folder)
     return target
+
+
+@contextmanager
+def nothing_taken_in(paths: Paths, hashes: Iterable[str]) -> Iterator[None]:
+    """Let no job take in a file with one of these hashes while the block runs."""
+    with ExitStack() as held:
+        # Those that share a lock once, and all in one order, so that nobody waits in a ring.
+        for sha256 in sorted({h[:2]: h for h in hashes}.values()):
+            held.enter_context(_lock(paths, sha256))
+        yield
 
 
 def _remember(metadata: Path, sha256: str, target: Path, origin: Origin) -> None:

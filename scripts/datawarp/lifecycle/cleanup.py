@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datawarp.acquire.index import forget, read_index
+from datawarp.acquire.store import nothing_taken_in
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.archive import ArchivedUnit, carry_out, check_whole
 from datawarp.lifecycle.entries import keep, plan, remove_empty_folders
@@ -115,16 +116,18 @@ def _remove(
 ) -> None:
     if any(o.kind in {*_IN_DATABASE, "unit_not_in_registry"} for o in report.findings.orphans):
         report.backup = back_up()
-    orphans = _still_orphans(find_orphans(paths, registry, connection, clock(), skip), report)
-    units = [o for o in orphans if o.kind == "unit_not_in_registry"]
+    downloads = [Path(o.name).name for o in report.findings.orphans if o.kind == "download_unreferenced"]
+    with nothing_taken_in(paths, downloads):
+        orphans = _still_orphans(find_orphans(paths, registry, connection, clock(), skip), report)
+        units = [o for o in orphans if o.kind == "unit_not_in_registry"]
+        moved = [o for o in orphans if o.files and o not in units and o.kind not in _DELETED]
+        files = [file for orphan in moved for file in orphan.files]
+        if files:
+            entry = plan(paths, files, "cleanup", f"orphans: {', '.join(sorted({o.kind for o in moved}))}", clock())
+            keep(paths, entry)
+            report.archived_to.append(entry.id)
+        _forget_addresses(paths, orphans)
     in_database = [o for o in orphans if o.kind in _IN_DATABASE]
-    moved = [o for o in orphans if o.files and o not in units and o.kind not in _DELETED]
-    files = [file for orphan in moved for file in orphan.files]
-    if files:
-        entry = plan(paths, files, "cleanup", f"orphans: {', '.join(sorted({o.kind for o in moved}))}", clock())
-        keep(paths, entry)
-        report.archived_to.append(entry.id)
-    _forget_addresses(paths, orphans)
     for orphan in units:
         try:
             report.archived_to.append(_archive_unit(paths, connection, clock, orphan))

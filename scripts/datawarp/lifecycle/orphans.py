@@ -102,7 +102,7 @@ def find_orphans(
         _parquet(paths, receipts, known),
         _metadata(paths),
         _deprecated(paths),
-        _downloads(paths, in_database),
+        _downloads(paths, in_database, now),
         _caches(paths, known),
         _temporary(paths, now),
     ]
@@ -262,12 +262,14 @@ def _deprecated(paths: Paths) -> Iterator[Orphan]:
                 yield Orphan("manifest_deprecated", paths.relative(path), "state: deprecated", (path,))
 
 
-def _downloads(paths: Paths, database: _Database) -> Iterator[Orphan]:
+def _downloads(paths: Paths, database: _Database, now: datetime) -> Iterator[Orphan]:
+    """Stored files that nobody names; the receipt of one that was taken in lately may still be to come."""
+    before = (now - STALE_AFTER).timestamp()
     named = set(database.referenced)
     for receipt in (paths.root / "downloads" / "receipts").glob("*/*.json"):
         named |= {str(f.get("sha256")) for f in _entries(receipt, "files")}
     for folder in sorted(p for p in paths.store.glob("*") if p.is_dir()):
-        if folder.name not in named:
+        if folder.name not in named and folder.stat().st_mtime < before:
             files = tuple(sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")))
             size = sum(f.stat().st_size for f in files)
             yield Orphan("download_unreferenced", paths.relative(folder), f"{size} bytes", files)
