@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -188,6 +190,32 @@ def test_a_swap_that_dies_half_way_leaves_the_old_state(
     assert figures(warehouse) == before
 
 
+def test_a_write_right_after_the_swap_puts_the_old_state_back_with_its_views(
+    warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program of the swap is a script that writes to the warehouse as soon as the swap is committed."""
+    paths, clock = Paths(tmp_path), Clock()
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, "UPDATE staging.tbl_beds SET beds = 0")
+    execute(warehouse, "CREATE VIEW public.v AS SELECT sum(beds) AS n FROM staging.tbl_beds")
+    before, real = figures(warehouse), find_tools(180000)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in ("pg_dump", "pg_restore"):
+        (folder / program).symlink_to(real.folder / program)
+    psql = real.folder / "psql"
+    (folder / "psql").write_text(f'#!/bin/sh\n{psql} "$@" && {psql} -qc "UPDATE staging.tbl_beds SET beds = 7"\n')
+    (folder / "psql").chmod(0o755)
+    monkeypatch.setattr(restore_module, "find_tools", lambda _: Tools(folder, real.major, real.version))
+
+    with pytest.raises(LifecycleError, match="the old state was put back"):
+        restore_backup(paths, warehouse, clock)
+
+    assert figures(warehouse) == before
+    assert scalar(warehouse, "SELECT n FROM public.v") == 0
+    assert scalar(warehouse, "SELECT count(*) FROM pg_namespace WHERE nspname ~ 'before|failed'") == 0
+
+
 def test_an_empty_database_is_no_backup(database_url: str, tmp_path: Path) -> None:
     execute(database_url, "DROP SCHEMA datawarp CASCADE; DROP SCHEMA staging CASCADE")
     with pytest.raises(LifecycleError, match="nothing to back up"):
@@ -202,6 +230,110 @@ def test_a_dump_without_its_description_is_told_and_not_used(warehouse: str, tmp
     assert backups(paths) == ([], {made.file: "it has no description: the backup was cut off"})
     with pytest.raises(LifecycleError, match="no good backup"):
         restore_backup(paths, warehouse, clock)
+
+
+@pytest.fixture
+def reader(warehouse: str) -> Iterator[str]:
+    """A role that others would read with."""
+    name = f"Reader {uuid.uuid4().hex[:8]}"
+    execute(warehouse, f'CREATE ROLE "{name}"')
+    yield name
+    execute(warehouse, f'DROP OWNED BY "{name}"; DROP ROLE "{name}"')
+
+
+BUILT = """
+CREATE SCHEMA "their own";
+CREATE VIEW "their own"."100%% of {{beds}}" WITH (security_barrier = true, check_option = local)
+    AS SELECT org, beds FROM staging.tbl_beds WHERE org <> 'a;''%%s{{}}' || $$x$$;
+CREATE VIEW "their own".above AS SELECT count(*) AS n FROM "their own"."100%% of {{beds}}";
+CREATE VIEW "their own".loads AS SELECT unit FROM datawarp.tbl_load_history;
+GRANT USAGE ON SCHEMA staging, "their own" TO "{0}";
+GRANT SELECT ON staging.tbl_beds TO "{0}" WITH GRANT OPTION;
+GRANT SELECT (source_code) ON datawarp.tbl_data_sources TO "{0}";
+GRANT SELECT ON "their own".above TO "{0}";
+ALTER DEFAULT PRIVILEGES IN SCHEMA staging GRANT SELECT ON TABLES TO "{0}", PUBLIC;
+"""
+
+
+def privileges(url: str) -> object:
+    """Everything about views, grants and default privileges that a person could notice."""
+    return scalar(
+        url,
+        """
+        SELECT jsonb_agg(t ORDER BY t) FROM (
+            SELECT n.nspname, c.relname, c.relkind::text, c.reloptions::text, c.relowner::regrole::text,
+                (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(c.relacl) a)::text,
+                CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END,
+                (SELECT array_agg(attname || attacl::text ORDER BY attname) FROM pg_attribute
+                 WHERE attrelid = c.oid AND attacl IS NOT NULL)::text
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname IN ('datawarp', 'staging', 'their own') AND c.relkind IN ('r', 'v')
+            UNION ALL SELECT nspname, NULL, NULL, NULL, NULL, nspacl::text, NULL, NULL FROM pg_namespace
+            WHERE nspname IN ('datawarp', 'staging', 'their own')
+            UNION ALL SELECT n.nspname, NULL, NULL, NULL, NULL, defaclacl::text, NULL, NULL
+            FROM pg_default_acl d JOIN pg_namespace n ON n.oid = defaclnamespace
+        ) t
+        """,
+    )
+
+
+def test_views_and_grants_of_others_are_as_they_were(warehouse: str, reader: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    execute(warehouse, BUILT.format(reader).replace("%%", "%"))
+    backup(paths, warehouse, clock, KEEP)
+    before, rows = privileges(warehouse), scalar(warehouse, 'SELECT n FROM "their own".above')
+    execute(warehouse, "TRUNCATE staging.tbl_beds")
+
+    report = restore_backup(paths, warehouse, clock)
+
+    assert privileges(warehouse) == before
+    assert scalar(warehouse, 'SELECT n FROM "their own".above') == rows != 0
+    assert report.views == ("their own.100% of {beds}", "their own.loads")
+    assert "their own.loads" in report.text() and "privileges of others given again" in report.text()
+    assert scalar(warehouse, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before%'") == 0
+
+
+def test_a_table_that_only_the_backup_has_may_be_read_as_a_new_one(warehouse: str, reader: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    execute(warehouse, "CREATE TABLE staging.tbl_more (x int)")
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, f'ALTER DEFAULT PRIVILEGES IN SCHEMA staging GRANT SELECT ON TABLES TO "{reader}"')
+    execute(warehouse, "DROP TABLE staging.tbl_more")
+    restore_backup(paths, warehouse, clock)
+    assert scalar(warehouse, f"SELECT has_table_privilege('{reader}', 'staging.tbl_more', 'SELECT')")
+    assert not scalar(warehouse, f"SELECT has_table_privilege('{reader}', 'staging.tbl_beds', 'SELECT')")
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("CREATE MATERIALIZED VIEW public.m AS SELECT * FROM staging.tbl_beds", r"materialized view public\.m"),
+        ("CREATE TABLE public.t (b text REFERENCES datawarp.tbl_data_sources)", r"on table public\.t"),
+        ("CREATE TABLE public.t (b staging.tbl_beds)", r"table public\.t"),
+        ("CREATE PUBLICATION p FOR TABLE staging.tbl_beds", "publication p"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_named_before_anything_is_changed(
+    warehouse: str, tmp_path: Path, made: str, told: str
+) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, made)
+    execute(warehouse, "TRUNCATE staging.tbl_beds")
+    with pytest.raises(LifecycleError, match=told):
+        restore_backup(paths, warehouse, clock)
+    assert scalar(warehouse, "SELECT count(*) FROM staging.tbl_beds") == 0
+
+
+def test_a_view_that_does_not_fit_the_backup_keeps_the_warehouse_as_it_is(warehouse: str, tmp_path: Path) -> None:
+    paths, clock = Paths(tmp_path), Clock()
+    backup(paths, warehouse, clock, KEEP)
+    execute(warehouse, "ALTER TABLE staging.tbl_beds ADD COLUMN later text")
+    execute(warehouse, "CREATE VIEW public.v AS SELECT later FROM staging.tbl_beds")
+    with pytest.raises(LifecycleError, match=r"the view public\.v does not fit the restored tables"):
+        restore_backup(paths, warehouse, clock)
+    assert scalar(warehouse, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before%'") == 0
+    assert scalar(warehouse, "SELECT count(later) FROM public.v") == 0
 
 
 def test_the_password_is_on_no_command_line(warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.backup import Backup, backups, check, read_sidecar
 from datawarp.lifecycle.bucket import Bucket
+from datawarp.lifecycle.dependents import Dependents, dependents, statements_for_grants, statements_for_views
 from datawarp.lifecycle.fingerprint import SCHEMAS, TableFigures, differences, fingerprint
 from datawarp.lifecycle.inventory import path_of
 from datawarp.lifecycle.pgtools import Tools, connection_environment, find_tools, program_error
@@ -29,6 +30,7 @@ from datawarp.warehouse.connection import open_connection
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 SCRATCH_PREFIX = "datawarp_restore_"
 BEFORE = "_before_"
@@ -36,10 +38,15 @@ BEFORE = "_before_"
 
 @dataclass(frozen=True)
 class RestoreBackupReport:
-    """The backup that the warehouse now is, and what it held before (by table; empty for a new database)."""
+    """The backup that the warehouse now is, and what it held before (by table; empty for a new database).
+
+    ``views`` of other schemas were pointed to the restored tables, and ``grants`` privileges given again.
+    """
 
     used: Backup
     before: dict[str, TableFigures]
+    views: tuple[str, ...] = ()
+    grants: int = 0
 
     def text(self) -> str:
         """The report for the terminal."""
@@ -50,6 +57,8 @@ class RestoreBackupReport:
             old, new = self.before.get(table), self.used.tables.get(table)
             if old != new:
                 lines.append(f"  {table}: {_rows(old)} before, {_rows(new)} now")
+        lines += [f"  the view {view} shows the restored tables" for view in self.views]
+        lines += [f"  {self.grants} privileges of others given again"] if self.grants else []
         lines.append("next: `snakemake adopt` (markers of units loaded since then are set right), then `snakemake all`")
         return "\n".join(lines)
 
@@ -63,8 +72,9 @@ def restore_backup(
 ) -> RestoreBackupReport:
     """Make the warehouse at ``url`` what ``chosen`` (a dump or its sidecar; the newest by default) holds.
 
-    Raises :class:`LifecycleError`, with the warehouse as it was, when the backup is damaged, cannot be
-    restored, or does not come out as its description says.
+    Views of other schemas and grants are carried over. Raises :class:`LifecycleError`, with the warehouse as it was,
+    when the backup is damaged, cannot be restored, or does not come out as its description says, and when something
+    built on the warehouse could not be carried over.
     """
     found = choose(paths, chosen)
     check(found)
@@ -72,14 +82,18 @@ def restore_backup(
     connection = open_connection(url)
     try:
         tools = find_tools(max(connection.server_version, found.server_version))
+        with connection.cursor() as cursor:
+            built = dependents(cursor, SCHEMAS)
+        connection.rollback()
+        built.refuse_what_would_be_lost()
         before = fingerprint(connection)
         connection.rollback()
         _try_out(tools, url, connection, found, f"{SCRATCH_PREFIX}{stamp}")
-        _swap(tools, url, connection, found, f"{BEFORE}{stamp}")
-        _keep_or_undo(connection, found, f"{BEFORE}{stamp}")
+        _swap(tools, url, connection, found, f"{BEFORE}{stamp}", _carrying_over(connection, built, found, before))
+        _keep_or_undo(connection, found, f"{BEFORE}{stamp}", built)
     finally:
         connection.close()
-    return RestoreBackupReport(found, before)
+    return RestoreBackupReport(found, before, tuple(v.label for v in built.views), len(built.grants))
 
 
 def choose(paths: Paths, chosen: Path | None) -> Backup:
@@ -171,8 +185,15 @@ def _scratch_database(connection: Connection, name: str) -> Iterator[None]:
         connection.autocommit = False
 
 
-def _swap(tools: Tools, url: str, connection: Connection, found: Backup, suffix: str) -> None:
-    """Old schemas renamed and the backup restored in their place, in one transaction of psql's.
+def _carrying_over(connection: Connection, built: Dependents, found: Backup, before: Mapping[str, TableFigures]) -> str:
+    """SQL that points views to the restored tables and gives grants again."""
+    with connection, connection.cursor() as cursor:
+        statements = statements_for_grants(cursor, built, sorted(found.tables.keys() - before.keys()))
+        return "\n".join([*statements, *statements_for_views(cursor, built.views), ""])
+
+
+def _swap(tools: Tools, url: str, connection: Connection, found: Backup, suffix: str, afterwards: str) -> None:
+    """Old schemas renamed and the backup restored in their place, then ``afterwards``, in one transaction of psql's.
 
     The word COMMIT is sent only when pg_restore has ended well: whatever dies before it, psql or this
     process included, leaves the old state.
@@ -193,7 +214,7 @@ def _swap(tools: Tools, url: str, connection: Connection, found: Backup, suffix:
                 shutil.copyfileobj(sender.stdout, receiver.stdin)
                 sender.stdout.close()
                 if sender.wait() == 0:
-                    receiver.stdin.write(b"COMMIT;\n")
+                    receiver.stdin.write(afterwards.encode() + b"COMMIT;\n")
             with suppress(BrokenPipeError):
                 receiver.stdin.close()
             sender.stdout.close()
@@ -222,25 +243,37 @@ def _renaming(connection: Connection, suffix: str) -> str:
         return "\n".join(s.as_string(cursor) for s in statements) + "\n"
 
 
-def _keep_or_undo(connection: Connection, found: Backup, suffix: str) -> None:
+def _keep_or_undo(connection: Connection, found: Backup, suffix: str, built: Dependents) -> None:
     """Compare what is now the warehouse; drop the old schemas, or put them back and raise."""
     from psycopg2 import sql
 
     wrong = differences(found.tables, fingerprint(connection))
     connection.rollback()
     with connection, connection.cursor() as cursor:
+        left = dependents(cursor, [schema + suffix for schema in SCHEMAS])
+        wrong += [f"built on the warehouse meanwhile: {what}" for what in (*left.lost, *(v.label for v in left.views))]
+        failed = f"{suffix}_failed"
+        if wrong:
+            for schema in SCHEMAS:
+                _rename(cursor, schema, schema + failed)
+                _rename(cursor, schema + suffix, schema)
+            for statement in statements_for_views(cursor, built.views):
+                cursor.execute(statement)
         for schema in SCHEMAS:
-            now, old = sql.Identifier(schema), sql.Identifier(schema + suffix)
-            if wrong:
-                cursor.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(now))
-                cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema + suffix,))
-                if cursor.fetchone():
-                    cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(old, now))
-            else:
-                cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(old))
+            gone = sql.Identifier(schema + (failed if wrong else suffix))
+            cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(gone))
     if wrong:
         raise LifecycleError(
             "what was restored differs from the backup; the old state was put back:\n  " + "\n  ".join(wrong),
             where=str(found.path),
             hint="was something writing to the database? Stop it and run the command again",
         )
+
+
+def _rename(cursor: Cursor, schema: str, to: str) -> None:
+    """Rename a schema, if it is there."""
+    from psycopg2 import sql
+
+    cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+    if cursor.fetchone():
+        cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(schema), sql.Identifier(to)))
