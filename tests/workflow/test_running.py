@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from publisher import Publisher
 
@@ -206,6 +208,33 @@ def test_a_run_that_was_killed_is_gone_on_with(
     assert "unlock" in locked.text
     installation.snakemake("--unlock")
     assert installation.snakemake("all").jobs("export") == {"planned_care_jun25"}
+    assert installation.snakemake("all").nothing_to_do
+
+
+def test_a_job_that_is_killed_before_it_can_say_that_it_works_is_done_again(installation: Installation) -> None:
+    unit = "planned_care_apr25"
+    manifest = installation.paths.enriched_manifest(unit)
+    manifest.write_text(manifest.read_text("utf-8") + "# looked at\n", "utf-8")
+    run = subprocess.Popen(
+        installation.command("all"),
+        cwd=installation.folder,
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while run.poll() is None:
+        for process in psutil.Process(run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(word.endswith(".load.py") for word in process.cmdline()):
+                    process.kill()
+    assert not installation.paths.working(unit).exists()
+    assert run.returncode == 1
+
+    call = installation.snakemake("all")
+    assert "apr25 (load was cut off)" in call.text
+    assert call.jobs("load") == {unit}
     assert installation.snakemake("all").nothing_to_do
 
 

@@ -16,6 +16,7 @@ from datawarp.errors import DatawarpError, RegistryError
 from datawarp.operations.backfill import Choice, choose, read_choice
 from datawarp.operations.batch import RunStopped, progress, stop_when_too_many_fail
 from datawarp.operations.failures import Failure, failures, read_failure
+from datawarp.operations.intents import intend
 from datawarp.operations.options import Options, read_options
 from datawarp.operations.pending import (
     NEW,
@@ -25,6 +26,7 @@ from datawarp.operations.pending import (
     pending_units,
     slice_of,
     stale_receipts,
+    targets,
     work_text,
 )
 from datawarp.operations.retries import retry_after
@@ -220,6 +222,8 @@ class Plan:
             if unit:
                 stages[f"{unit['publication']}_{unit['period']}"].append(rule)
         write_run_record(self.paths, self.run, self.units_of_run, reasons, stages=stages)
+        for name, rules in stages.items():
+            intend(name, rules, targets(name, self.paths), self.paths)
         if any(rule == "load" for rule, _ in listed):
             self.check_database()
         if any(rule in _WITH_DATABASE for rule, _ in listed):

@@ -19,6 +19,7 @@ from typing import Any
 
 from datawarp.files import read_json, write_json
 from datawarp.operations.failures import STAGES, Failure, Working, failures, working
+from datawarp.operations.intents import abandoned, intended
 from datawarp.operations.stamps import unfinished_refreshes
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
@@ -73,6 +74,7 @@ def pending_units(units: Iterable[Unit], paths: Paths) -> dict[str, Pending]:
     trouble: Mapping[str, Failure] = failures(paths)
     running: Mapping[str, Working] = working(paths)
     unfinished = unfinished_refreshes(paths)
+    begun = intended(paths)
     corrections = Corrections(paths)
     found: dict[str, Pending] = {}
     for unit in units:
@@ -81,6 +83,7 @@ def pending_units(units: Iterable[Unit], paths: Paths) -> dict[str, Pending]:
             continue
         item = (
             _asked_again(name, unfinished, trouble.get(name), running.get(name), paths)
+            or (_abandoned(name, paths) if name in begun else None)
             or _by_files(name, paths)
             or _by_settings(unit, corrections, paths)
         )
@@ -99,6 +102,11 @@ def _asked_again(
     if job and not job.alive and _left_standing(name, job.stage, paths):
         return Pending(name, f"{job.stage} was cut off", again=True)
     return None
+
+
+def _abandoned(name: str, paths: Paths) -> Pending | None:
+    stage = abandoned(name, targets(name, paths), paths)
+    return Pending(name, f"{stage} was cut off", again=True) if stage else None
 
 
 def _left_standing(name: str, stage: str, paths: Paths) -> bool:

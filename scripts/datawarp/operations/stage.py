@@ -17,6 +17,7 @@ from datawarp.errors import DatawarpError
 from datawarp.lean import leave_out_pandas
 from datawarp.operations import failures
 from datawarp.operations.batch import RunStopped, stop_when_too_many_fail
+from datawarp.operations.intents import fulfil
 from datawarp.operations.run_record import read_run_record
 from datawarp.operations.times import record_time
 from datawarp.registry.models import Unit
@@ -89,6 +90,7 @@ def stage(snakemake: Any, name: str) -> Iterator[Job]:
                 error=type(fault).__name__,
             )
         failures.succeed(subject, name, paths)
+        fulfil(subject, name, paths)
         took = time.monotonic() - began
         if name in failures.STAGES:
             record_time(name, subject, took, paths)

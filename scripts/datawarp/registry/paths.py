@@ -180,6 +180,10 @@ class Paths:
         """That a job of the unit runs, or was killed; gone once it ends by itself."""
         return self.private / "working" / f"{unit}.json"
 
+    def intent(self, unit: str) -> Path:
+        """The stages that a run set out to do anew over standing results; gone once they ended well."""
+        return self.private / "intents" / f"{unit}.json"
+
     def built(self, unit: str) -> Path:
         """Which registry entry the unit was last built with."""
         return self.private / "built" / f"{unit}.json"
