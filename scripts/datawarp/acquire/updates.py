@@ -86,9 +86,7 @@ def _counts(findings: Sequence[Finding]) -> dict[str, Any]:
 class _Checker:
     """Asks each address once, however many units share it."""
 
-    def __init__(
-        self, client: Client, folder: Path, index: Mapping[str, IndexEntry], registry_folder: Path
-    ) -> None:
+    def __init__(self, client: Client, folder: Path, index: Mapping[str, IndexEntry], registry_folder: Path) -> None:
         self._client = client
         self._arrival = folder / "body"
         self._index = index

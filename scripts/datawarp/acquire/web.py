@@ -6,7 +6,7 @@ from datawarp.acquire.http import Client, Fetched, NotFound
 from datawarp.acquire.intake import Intake, Release
 from datawarp.acquire.landing import DataLink, LandingPage, filename_of, is_data_address, normal_address, read_page
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension, looks_like_html
-from datawarp.acquire.store import intact
+from datawarp.acquire.store import retained
 from datawarp.acquire.validators import Validators
 from datawarp.errors import AcquireError, BrokenLink, NotPublishedYet
 
@@ -73,7 +73,7 @@ def _take_link(intake: Intake, client: Client, link: DataLink) -> None:
 def _fetch(intake: Intake, client: Client, url: str) -> Fetched:
     """The address's bytes, unless the store has them and the server says that they are current."""
     known = intake.index.get(url)
-    current = known.validators if known is not None and intact(intake.paths, known.sha256) else Validators()
+    current = known.validators if known is not None and retained(intake.paths, known.sha256) else Validators()
     return client.fetch(url, intake.arrival(), current)
 
 
@@ -89,9 +89,11 @@ def _keep(intake: Intake, url: str, filename: str, fetched: Fetched) -> None:
         intake.keep(url, filename, fetched.path, fetched.sha256, fetched.size_bytes, fetched.validators)
         return
     known = intake.index[url]
-    stored = intact(intake.paths, known.sha256)
+    stored = retained(intake.paths, known.sha256)
     if stored is None:
-        raise AcquireError("the retained file was removed or damaged meanwhile", where=url, hint="run again")
+        raise AcquireError(
+            "the retained file was removed or damaged meanwhile", where=url, hint="run again: it is then fetched anew"
+        )
     intake.keep(url, filename, stored, known.sha256, known.size_bytes, fetched.validators)
 
 
