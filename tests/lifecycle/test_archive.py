@@ -248,6 +248,35 @@ def test_an_archive_cut_off_anywhere_is_finished_by_the_next(
     assert made.rows(made.beds) == beds
 
 
+def test_a_unit_that_is_loaded_on_its_way_into_the_archive_stays_in_use(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that had begun before commits when the files are in the archive and the rows are not yet gone."""
+    made = installation
+    files, record = made.files(), made.paths.archived_record("beds_q1-2526")
+    stamps = {path: (made.paths.root / path).stat().st_mtime_ns for path in files}
+    purge = archive_module.purge_unit
+    load = (
+        f"UPDATE staging.tbl_{made.beds} SET _load_id = nextval('datawarp.seq_load_id') WHERE _period = '2025-26-Q1'; "
+    )
+
+    def meanwhile(connection, unit, expected):  # type: ignore[no-untyped-def]
+        if unit == "beds_q1-2526":
+            made.query(load)
+        return purge(connection, unit, expected)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive_module, "purge_unit", meanwhile)
+        report = put_away(made, purge=True)
+
+    assert "loaded again while it was on its way" in report.failed["beds_q1-2526"]
+    assert list(report.archived) == ["beds_q2-2526"] and len(made.rows(made.beds)) == 24
+    assert not record.exists()
+    bring_back(made, "beds_q2-2526")
+    assert made.files() == files and not list(made.paths.archive.rglob("*.*"))
+    assert {path: (made.paths.root / path).stat().st_mtime_ns for path in files} == stamps
+
+
 def test_a_restore_cut_off_is_carried_on(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     made = installation
     files = made.files()

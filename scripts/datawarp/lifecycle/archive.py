@@ -7,6 +7,7 @@ anywhere is finished by the next one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +24,7 @@ from datawarp.lifecycle.entries import (
     finish,
     index_path,
     plan,
+    put_back,
     remove_empty_folders,
 )
 from datawarp.lifecycle.refresh import exported
@@ -255,15 +257,38 @@ def check_whole(paths: Paths, unit: ArchivedUnit) -> None:
 
 
 def carry_out(paths: Paths, connection: Connection, unit: ArchivedUnit) -> int:
-    """The steps of one unit from wherever they stopped; returns the rows that left the database."""
+    """The steps of one unit from wherever they stopped; returns the rows that left the database.
+
+    Raises :class:`LifecycleError`, with the unit in use as it was, when a file or a row is no longer what was planned.
+    """
     write_json(index_path(paths, unit.entry), entry_record(unit.entry))
     write_json(paths.archived_record(unit.unit), unit.record())
-    finish(paths, unit.entry)
-    purged = purge_unit(connection, unit.unit) if unit.purged is not None else 0
+    try:
+        finish(paths, unit.entry)
+        purged = purge_unit(connection, unit.unit, unit.purged) if unit.purged is not None else 0
+    except LifecycleError:
+        _undo(paths, unit)
+        raise
     write_json(paths.archived_record(unit.unit), replace(unit, complete=True).record())
     for folder in {(paths.root / f.path).parent for f in unit.entry.files}:
         remove_empty_folders(paths.root, folder)
     return purged
+
+
+def _undo(paths: Paths, unit: ArchivedUnit) -> None:
+    """Take back the way into the archive, unless a file is lost; an older file whose place is taken stays kept."""
+    files = unit.entry.files
+    if not all((paths.root / f.path).exists() or (paths.archive / f.kept).exists() for f in files):
+        return
+    for file in files:
+        if not (paths.root / file.path).exists():
+            put_back(paths, file)
+            os.utime(paths.root / file.path, ns=(file.mtime_ns, file.mtime_ns))
+    paths.archived_record(unit.unit).unlink()
+    if not any((paths.archive / f.kept).exists() for f in files):
+        index_path(paths, unit.entry).unlink()
+        for kept in [index_path(paths, unit.entry), *(paths.archive / f.kept for f in files)]:
+            remove_empty_folders(paths.archive, kept.parent)
 
 
 def _read(path: Path) -> ArchivedUnit | None:

@@ -58,6 +58,11 @@ class Standing:
     history: tuple[int, ...]
 
     @property
+    def loads(self) -> tuple[frozenset[tuple[str, int, int, int]], tuple[int, ...]]:
+        """What tells it from the standing of another load: rows by table, file and load, and the history."""
+        return frozenset((f.table, f.manifest_file_id, f.load_id, f.rows) for f in self.files), self.history
+
+    @property
     def by_table(self) -> dict[str, int]:
         """Rows by staging table."""
         counts: dict[str, int] = {}
@@ -68,25 +73,31 @@ class Standing:
 
 def standing(connection: Connection, unit: str) -> Standing:
     """What the warehouse holds of ``unit``; ends the transaction it uses."""
+
+    with connection, connection.cursor() as cursor:
+        return _standing(cursor, unit)
+
+
+def _standing(cursor: Cursor, unit: str) -> Standing:
     from psycopg2 import sql
 
     files: list[FileRows] = []
-    with connection, connection.cursor() as cursor:
-        for table in _tables(cursor, unit):
-            cursor.execute(sql.SQL(_BY_FILE).format(sql.Identifier(table)), (unit,))
-            for code, file_id, number, load, at, rows in cursor.fetchall():
-                files.append(FileRows(table, code, file_id, number, load, at.isoformat(), rows))
-        cursor.execute(
-            "SELECT history_id FROM datawarp.tbl_load_history WHERE unit = %s AND is_current ORDER BY 1", (unit,)
-        )
-        history = tuple(int(row[0]) for row in cursor.fetchall())
-    return Standing(tuple(files), history)
+    for table in _tables(cursor, unit):
+        cursor.execute(sql.SQL(_BY_FILE).format(sql.Identifier(table)), (unit,))
+        for code, file_id, number, load, at, rows in cursor.fetchall():
+            files.append(FileRows(table, code, file_id, number, load, at.isoformat(), rows))
+    cursor.execute(
+        "SELECT history_id FROM datawarp.tbl_load_history WHERE unit = %s AND is_current ORDER BY 1", (unit,)
+    )
+    return Standing(tuple(files), tuple(int(row[0]) for row in cursor.fetchall()))
 
 
-def purge_unit(connection: Connection, unit: str) -> int:
+def purge_unit(connection: Connection, unit: str, expected: Standing) -> int:
     """Delete the rows of ``unit`` in one transaction; returns how many.
 
-    Its history and lineage stay: the loads are no longer current, its files are superseded.
+    Its history and lineage stay: the loads are no longer current, its files are superseded. Raises
+    :class:`LifecycleError`, with nothing deleted, when the unit has other rows than ``expected``; that it has none
+    any more, because this was done already, is no error.
     """
     from psycopg2 import sql
 
@@ -95,6 +106,13 @@ def purge_unit(connection: Connection, unit: str) -> int:
         lock_unit(cursor, unit)
         tables = _tables(cursor, unit)
         lock_tables(cursor, tables)
+        found = _standing(cursor, unit)
+        if (found.files or found.history) and found.loads != expected.loads:
+            raise LifecycleError(
+                "it was loaded again while it was on its way into the archive",
+                where=unit,
+                hint="its rows and files were left in use; run the command again when it is exported",
+            )
         for table in tables:
             cursor.execute(sql.SQL(_DELETE).format(sql.Identifier(table)), (unit,))
             deleted += cursor.rowcount
