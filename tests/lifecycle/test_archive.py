@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from datawarp.lifecycle.retention import (
     parse_span,
     read_policy,
 )
-from datawarp.lifecycle.rows import standing
+from datawarp.lifecycle.rows import purge_unit, put_back, standing
 from datawarp.operations.options import Options as RefreshOptions
 from datawarp.operations.refresh import request_refresh
 from datawarp.publish.export import export
+from datawarp.publish.receipts import read_receipt
 from datawarp.registry.periods import parse_period
 from datawarp.warehouse.validate import validate
 
@@ -275,6 +277,29 @@ def test_a_unit_that_is_loaded_on_its_way_into_the_archive_stays_in_use(
     bring_back(made, "beds_q2-2526")
     assert made.files() == files and not list(made.paths.archive.rglob("*.*"))
     assert {path: (made.paths.root / path).stat().st_mtime_ns for path in files} == stamps
+
+
+def drift(made: Installation) -> list[tuple[object, ...]]:
+    return made.query(
+        "SELECT unit, against_period, subject, column_name, kind, message FROM datawarp.tbl_drift_events "
+        "ORDER BY 1, 2, 3, 4, 5"
+    )
+
+
+def test_drift_is_that_of_the_periods_that_stand(installation: Installation) -> None:
+    """Q3 has a column more than Q2; with Q2 gone it has one more than Q1; with both gone there is nothing to compare."""
+    made = installation
+    before = drift(made)
+    assert [(row[0], row[1]) for row in before] == [("beds_q3-2526", "2025-26-Q2")]
+    with closing(made.connect()) as connection:
+        rows = standing(connection, "beds_q2-2526")
+        purge_unit(connection, "beds_q2-2526", rows)
+        assert [(row[0], row[1]) for row in drift(made)] == [("beds_q3-2526", "2025-26-Q1")]
+        purge_unit(connection, "beds_q1-2526", standing(connection, "beds_q1-2526"))
+        assert drift(made) == []
+        parquet = {s.code: made.paths.root / s.parquet for s in read_receipt(made.paths.export_receipt("beds_q2-2526"))}
+        put_back(connection, "beds_q2-2526", rows, parquet)
+    assert drift(made) == before
 
 
 def test_a_restore_cut_off_is_carried_on(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

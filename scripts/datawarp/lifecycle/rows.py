@@ -7,7 +7,7 @@ them out leaves history and lineage where they are; putting them back needs only
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle.retention import RetentionPolicy
-from datawarp.warehouse.load.locks import lock_tables, lock_unit
+from datawarp.registry.models import split_unit_name
+from datawarp.registry.periods import Period, parse_period
+from datawarp.warehouse.load.events import record_drift_of_publication, record_drift_of_source
+from datawarp.warehouse.load.locks import lock_publication, lock_tables, lock_unit
+from datawarp.warehouse.load.record import next_load_id
+from datawarp.warehouse.load.standing import sources_of
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
@@ -95,7 +100,8 @@ def _standing(cursor: Cursor, unit: str) -> Standing:
 def purge_unit(connection: Connection, unit: str, expected: Standing) -> int:
     """Delete the rows of ``unit`` in one transaction; returns how many.
 
-    Its history and lineage stay: the loads are no longer current, its files are superseded. Raises
+    Its history and lineage stay: the loads are no longer current, its files are superseded, and what the next period
+    is compared with is the one before this. Raises
     :class:`LifecycleError`, with nothing deleted, when the unit has other rows than ``expected``; that it has none
     any more, because this was done already, is no error.
     """
@@ -113,6 +119,7 @@ def purge_unit(connection: Connection, unit: str, expected: Standing) -> int:
                 where=unit,
                 hint="its rows and files were left in use; run the command again when it is exported",
             )
+        sources = sources_of(cursor, unit)
         for table in tables:
             cursor.execute(sql.SQL(_DELETE).format(sql.Identifier(table)), (unit,))
             deleted += cursor.rowcount
@@ -123,6 +130,7 @@ def purge_unit(connection: Connection, unit: str, expected: Standing) -> int:
             "UPDATE datawarp.tbl_manifest_files SET superseded_at = now() WHERE unit = %s AND superseded_at IS NULL",
             (unit,),
         )
+        _record_drift(cursor, unit, sources)
     return deleted
 
 
@@ -180,6 +188,7 @@ def put_back(connection: Connection, unit: str, before: Standing, parquet: Mappi
             "UPDATE datawarp.tbl_manifest_files SET superseded_at = NULL WHERE manifest_file_id = ANY(%s)",
             ([f.manifest_file_id for f in before.files],),
         )
+        _record_drift(cursor, unit, sources_of(cursor, unit))
     return copied
 
 
@@ -194,6 +203,28 @@ def record_policy(connection: Connection, policy: RetentionPolicy, now: datetime
                 " purge_db, delete_after, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (position, rule.pattern, *limits, rule.destination, rule.purge_db, rule.delete_after, now),
             )
+
+
+def _record_drift(cursor: Cursor, unit: str, sources: Iterable[str]) -> None:
+    """Compare anew the periods whose neighbour came or went, as a load does: the record is that of what stands.
+
+    Takes the publication's lock, the last of a transaction's.
+    """
+    publication, period = split_unit_name(unit)
+    about, number = _Release(unit, publication, parse_period(period)), next_load_id(cursor)
+    for code in sorted(sources):
+        record_drift_of_source(cursor, number, about, code)
+    lock_publication(cursor, publication)
+    record_drift_of_publication(cursor, number, about)
+
+
+@dataclass(frozen=True)
+class _Release:
+    """A unit by its name alone: it may have left the registry."""
+
+    name: str
+    publication: str
+    when: Period
 
 
 def _tables(cursor: Cursor, unit: str) -> list[str]:

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from psycopg2.extras import execute_values
 
-from datawarp.registry.models import Unit
+from datawarp.registry.periods import Period
 from datawarp.warehouse.load.compare import compare, compare_releases
 from datawarp.warehouse.load.drift import BETWEEN_PERIODS, BETWEEN_RELEASES, DriftEvent
 from datawarp.warehouse.load.resemblance import likeness_of_values, snapshot
@@ -22,6 +22,19 @@ from datawarp.warehouse.load.standing import following, preceding, standing_load
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+
+class ReleasedUnit(Protocol):
+    """A unit of a publication with its period; :class:`~datawarp.registry.models.Unit` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def publication(self) -> str: ...
+
+    @property
+    def when(self) -> Period: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ def record_events(cursor: Cursor, load_id: int, subject: Subject, events: Iterab
     _write(cursor, load_id, subject, None, events)
 
 
-def record_drift_of_source(cursor: Cursor, load_id: int, unit: Unit, code: str) -> None:
+def record_drift_of_source(cursor: Cursor, load_id: int, unit: ReleasedUnit, code: str) -> None:
     """Compare the unit's period of a source with the one before it, and the one after it with what is before that.
 
     To be called when the unit's standing load of the source is new, or gone.
@@ -68,7 +81,7 @@ def record_drift_of_source(cursor: Cursor, load_id: int, unit: Unit, code: str) 
             _write(cursor, load_id, about, before.period, events)
 
 
-def record_drift_of_publication(cursor: Cursor, load_id: int, unit: Unit) -> None:
+def record_drift_of_publication(cursor: Cursor, load_id: int, unit: ReleasedUnit) -> None:
     """Compare which sources the unit has with those of the release before it, and the release after it with its.
 
     The caller holds the publication's lock. Releases that are no longer there lose their events.
