@@ -93,7 +93,8 @@ class _Source:
     files: list[_File] = field(default_factory=list)
     words: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, dict[str, Any]] = field(default_factory=dict)
-    urls: dict[str, str] = field(default_factory=dict)  # URL → SHA-256, first period first
+    # URL and SHA-256 of every download, first period first: an address may bring other bytes in every period.
+    downloads: list[tuple[str, str]] = field(default_factory=list)
     last_change: datetime | None = None
 
     @property
@@ -202,8 +203,8 @@ def _add_words(connection: Connection, sources: Mapping[str, _Source]) -> None:
             'WHERE f.superseded_at IS NULL ORDER BY h.period_start, h.period_end, f.unit, f.file_id COLLATE "C"'
         )
         for code, url, sha256 in cursor.fetchall():
-            if code in sources:
-                sources[code].urls[url] = sha256
+            if code in sources and (url, sha256) not in sources[code].downloads:
+                sources[code].downloads.append((url, sha256))
 
 
 def _row(source: _Source, publication: PublicationSettings, schema: pa.Schema, paths: Paths) -> dict[str, Any]:
@@ -232,8 +233,8 @@ def _row(source: _Source, publication: PublicationSettings, schema: pa.Schema, p
         **{key: source.words.get(key) for key in ("record_type", "granularity", "measures", "dimensions", "tags")},
         "files": [f.exported.parquet for f in files],
         "file_sha256": [f.exported.sha256 for f in files],
-        "source_urls": list(source.urls),
-        "source_sha256": list(source.urls.values()),
+        "source_urls": [url for url, _ in source.downloads],
+        "source_sha256": [sha256 for _, sha256 in source.downloads],
         "last_change": source.last_change,
     }
 
@@ -254,7 +255,7 @@ def _resource(source: _Source, publication: PublicationSettings, schema: pa.Sche
         "licenses": list(_licences([publication])),
         "sources": [
             {"title": url.rpartition("/")[2] or url, "path": url, "hash": f"sha256:{digest}"}
-            for url, digest in source.urls.items()
+            for url, digest in source.downloads
             if _is_link(url)
         ],
         "publisher": publication.publisher,

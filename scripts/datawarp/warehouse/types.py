@@ -115,8 +115,9 @@ def _number_text(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
+_INFINITE = (float("inf"), float("-inf"))
 
 
 def fitted(value: Any, kind: ColumnType) -> Any:
@@ -140,7 +141,9 @@ def _read_integer(text: str) -> int | None:
 def _read_number(text: str) -> float | None:
     if not _NUMBER.fullmatch(text):
         return None
-    return None if _WHOLE.fullmatch(text) and abs(int(text)) > LARGEST_EXACT else float(text)
+    number = float(text)
+    # Digits that a double does not hold would be lost.
+    return number if number not in _INFINITE and Decimal(repr(number)) == Decimal(text) else None
 
 
 def _read_date(text: str) -> date:

@@ -73,7 +73,7 @@ class Rows:
             if misfit is not None:
                 misfits[name] = misfit
         for name in self._kept:
-            marker = f"{name}{MARKER}"[:63]
+            marker = f"{name}{MARKER}"
             printed = columns.get(marker, pa.nulls(batch.num_rows, pa.string()))
             columns[marker] = pc.coalesce(printed, misfits[name]) if name in misfits else printed
         arrays = [columns[name] for name in self._stored]

@@ -129,7 +129,7 @@ def decide(
         counted = sql.SQL("NOT ({})").format(replaced) if contract.types in ("widen", "evolve") else None
         _reconcile(StoredRows(cursor, load.table_name, counted), evolution, load, column, old, tally, contract)
     for name in evolution.kept:
-        marker = f"{name}{MARKER}"[:63]
+        marker = f"{name}{MARKER}"
         if marker not in stored and marker not in evolution.stored:
             evolution.added[marker] = "text"
         evolution.stored.setdefault(marker, "text")

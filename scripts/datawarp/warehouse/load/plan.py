@@ -33,6 +33,8 @@ LINEAGE: dict[str, str] = {
 }
 MARKER = "_marker"
 _LONGEST_NAME = 63
+_LONGEST_COLUMN = _LONGEST_NAME - len(MARKER)
+"""Bytes of a column's name that leave room for that of its marker."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -253,9 +255,10 @@ def _check_schema(table: Table) -> None:
                 where=table.where,
                 hint="rename it in the manifest",
             )
-        if not name or len(name.encode()) > _LONGEST_NAME:
+        longest = _LONGEST_NAME if name.endswith(MARKER) else _LONGEST_COLUMN
+        if not name or len(name.encode()) > longest:
             raise ManifestError(
-                f"{table.header(name)}: {name!r} has {len(name.encode())} bytes, and PostgreSQL keeps {_LONGEST_NAME}",
+                f"{table.header(name)}: {name!r} has {len(name.encode())} bytes, and at most {longest} can be kept",
                 where=table.where,
                 hint="shorten it in the manifest",
             )

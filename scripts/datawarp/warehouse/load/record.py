@@ -48,30 +48,45 @@ def next_load_id(cursor: Cursor) -> int:
 
 
 def claim_source(cursor: Cursor, unit: Unit, load: SourceLoad) -> None:
-    """Register the source and its table; raises :class:`ContractError` when another publication has either."""
-    cursor.execute(
-        "SELECT source_code, publication, table_name FROM datawarp.tbl_data_sources "
-        "WHERE source_code = %s OR table_name = %s",
-        (load.code, load.table_name),
-    )
+    """Register the source and its table; raises :class:`ContractError` when another publication has either.
+
+    Each is registered before it is looked at: so the second of two loads that come with the same code waits for the
+    first, and then sees whose it is.
+    """
     wanted = (load.code, unit.publication, load.table_name)
-    for code, publication, table in cursor.fetchall():
-        if (code, publication, table) != wanted:
-            raise ContractError(
-                f"source {load.code} of {unit.publication} is to be stored in {load.table_name}, and the warehouse has "
-                f"source {code} of {publication} in {table}",
-                where=load.tables[0].where,
-                hint="give the source a code and a table of its own in the enriched manifest",
-            )
     cursor.execute(
         "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES (%s, %s, %s) "
         "ON CONFLICT DO NOTHING",
         (load.code, unit.publication, load.source.name),
     )
     cursor.execute(
+        "SELECT publication FROM datawarp.tbl_canonical_sources WHERE source_code = %s FOR KEY SHARE", (load.code,)
+    )
+    for (publication,) in cursor.fetchall():
+        if publication != unit.publication:
+            raise _claimed(unit, load, f"source {load.code} of {publication}")
+    cursor.execute(
         "INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) VALUES (%s, %s, %s) "
-        "ON CONFLICT (source_code) DO UPDATE SET updated_at = now()",
+        "ON CONFLICT DO NOTHING",
         wanted,
+    )
+    cursor.execute(
+        "SELECT source_code, publication, table_name FROM datawarp.tbl_data_sources "
+        "WHERE source_code = %s OR table_name = %s",
+        (load.code, load.table_name),
+    )
+    for code, publication, table in cursor.fetchall():
+        if (code, publication, table) != wanted:
+            raise _claimed(unit, load, f"source {code} of {publication} in {table}")
+    cursor.execute("UPDATE datawarp.tbl_data_sources SET updated_at = now() WHERE source_code = %s", (load.code,))
+
+
+def _claimed(unit: Unit, load: SourceLoad, known: str) -> ContractError:
+    return ContractError(
+        f"source {load.code} of {unit.publication} is to be stored in {load.table_name}, and the warehouse has {known}",
+        where=load.tables[0].where,
+        hint="give the source a code and a table of its own in the enriched manifest; if the publication was renamed "
+        "in the registry, give it its old code back, or remove what the old one left with `snakemake cleanup`",
     )
 
 
