@@ -159,6 +159,14 @@ publication: {}
         assert hint in (lines[found + 1] if hint else "")
 
 
+@pytest.mark.parametrize(("code", "better"), [("gp_", "gp"), ("gp__list", "gp_list"), ("_gp", "gp"), ("g__", "g")])
+def test_codes_that_could_not_be_told_from_those_of_sources(written: Path, code: str, better: str) -> None:
+    told = refusal(written, f"publications:\n  {code}: {{name: A}}\n")
+    assert f"{written}:2: " in told
+    assert f"the publication code '{code}' cannot be used" in told
+    assert f"single _ between them, a letter first: write {better}" in told
+
+
 def test_two_periods_stored_under_one_name_are_told(written: Path) -> None:
     told = refusal(written, release("{period: fy1112, url: a}", "{period: dec11, url: b}"))
     assert "fy1112 and dec11 are both stored as 2011-12" in told

@@ -197,6 +197,24 @@ def test_two_publications_cannot_write_one_table(warehouse: Warehouse) -> None:
     assert len(warehouse.rows("referrals")) == 3
 
 
+def test_a_code_that_another_publication_has_is_refused_also_without_a_table(warehouse: Warehouse) -> None:
+    """The description of a source may stand without its table; another publication's load must not fall in with it."""
+    warehouse.load(warehouse.unit("aug25"), referrals=ROWS)
+    warehouse.query("DELETE FROM datawarp.tbl_data_sources RETURNING source_code")
+    other = warehouse.prepare(warehouse.unit("aug25", "autism"), referrals=ROWS)
+    path = warehouse.paths.enriched_manifest(other.name)
+    manifest = read_manifest(path)
+    manifest.sources[0].code = "adhd_referrals"
+    write_manifest(path, manifest)
+    with pytest.raises(
+        ContractError, match=r"adhd_referrals of autism .* the warehouse has source .* of adhd"
+    ) as caught:
+        warehouse.load(other)
+    assert "a code and a table of its own" in str(caught.value)
+    assert warehouse.query("SELECT publication FROM datawarp.tbl_canonical_sources") == [("adhd",)]
+    assert warehouse.query("SELECT count(*) FROM datawarp.tbl_data_sources") == [(0,)]
+
+
 def test_append_adds_to_a_period_that_another_unit_shares(warehouse: Warehouse) -> None:
     def appended(unit_period: str, table: pa.Table) -> None:
         unit = warehouse.prepare(warehouse.unit(unit_period), referrals=table)

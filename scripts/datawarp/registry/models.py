@@ -17,7 +17,8 @@ from datawarp.errors import RegistryError
 from datawarp.registry.addresses import address_problem
 from datawarp.registry.periods import PERIOD_PATTERN, Period, parse_period
 
-PUBLICATION_CODE = re.compile(r"[a-z][a-z0-9_]*")
+PUBLICATION_CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""Without ``_`` at the end or twice in a row: in the code of a source ``__`` is where the publication's code ends."""
 
 Frequency = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "annual", "adhoc"]
 ContractMode = Literal["evolve", "freeze", "discard"]

@@ -133,7 +133,7 @@ def read_registry(path: Path) -> Registry:
 def _code_problems(code: str, place: Location) -> list[Problem]:
     if not PUBLICATION_CODE.fullmatch(code):
         suggestion = re.sub(r"[^a-z0-9]+", "_", code.lower()).strip("_0123456789") or "my_publication"
-        hint = f"codes are lower-case letters, digits and _, a letter first: write {suggestion}"
+        hint = f"codes are lower-case letters, digits and single _ between them, a letter first: write {suggestion}"
         return [Problem(place, f"the publication code {code!r} cannot be used", hint, at_key=True)]
     if code in RESERVED_CODES or code.startswith(RESERVED_BEGINNINGS):
         return [Problem(place, f"the publication code {code!r} is a command of the workflow", "rename it", at_key=True)]
