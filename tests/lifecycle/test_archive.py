@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from datawarp.errors import LifecycleError, RegistryError
+from datawarp.files import write_text
 from datawarp.lifecycle import archive as archive_module
 from datawarp.lifecycle.archive import ArchivedUnit, ArchiveReport, archive, carry_out, read_record
 from datawarp.lifecycle.entries import plan
+from datawarp.lifecycle.refresh import archive_unit
 from datawarp.lifecycle.restore import RestoreReport, restore
 from datawarp.lifecycle.retention import (
     Holding,
@@ -287,7 +289,7 @@ def drift(made: Installation) -> list[tuple[object, ...]]:
 
 
 def test_drift_is_that_of_the_periods_that_stand(installation: Installation) -> None:
-    """Q3 has a column more than Q2; with Q2 gone it has one more than Q1; with both gone there is nothing to compare."""
+    """Q3 has a column more than Q2; with Q2 gone it has one more than Q1; with both gone there is none."""
     made = installation
     before = drift(made)
     assert [(row[0], row[1]) for row in before] == [("beds_q3-2526", "2025-26-Q2")]
@@ -352,6 +354,18 @@ def test_a_refresh_of_an_archived_unit_makes_it_a_unit_in_use(installation: Inst
     made.build({"beds_q1-2526"})
     assert len(made.rows(made.beds)) == beds - 12
     assert {k: v for k, v in parquet.items() if "Q2" not in k} == made.parquet()
+
+
+def test_a_refresh_keeps_all_that_an_archive_moves_and_the_download_receipt(installation: Installation) -> None:
+    made, unit = installation, "beds_q1-2526"
+    write_text(made.paths.review(unit), "unit: beds_q1-2526\n")
+    kept = archive_unit(unit, made.paths, "to be built again", NOW)
+    put_away(made)
+    moved = read_record(made.paths, unit)
+    assert kept is not None and moved is not None
+    refreshed, archived = {f.path for f in kept.files}, {f.path for f in moved.entry.files}
+    assert refreshed - archived == {made.paths.relative(made.paths.download_receipt(unit))}
+    assert archived < refreshed and made.paths.relative(made.paths.review(unit)) in archived
 
 
 def holding(unit: str, *sources: str, reference: bool = False) -> Holding:

@@ -27,7 +27,7 @@ from datawarp.lifecycle.entries import (
     put_back,
     remove_empty_folders,
 )
-from datawarp.lifecycle.refresh import exported
+from datawarp.lifecycle.refresh import exported, made_files
 from datawarp.lifecycle.retention import Decision, Holding, RetentionPolicy, decide, holding_of
 from datawarp.lifecycle.rows import FileRows, Standing, purge_unit, record_policy, standing
 from datawarp.registry.models import split_unit_name
@@ -158,19 +158,6 @@ def gone_by_rule(paths: Paths, policy: RetentionPolicy, destination: str, now: d
     return keys
 
 
-def unit_files(paths: Paths, unit: str) -> list[Path]:
-    """The files of an exported unit that its archiving moves: manifests, markers, receipt, Parquet."""
-    files = [
-        paths.pending_manifest(unit),
-        paths.enriched_manifest(unit),
-        paths.loaded_marker(unit),
-        paths.review(unit),
-        paths.export_receipt(unit),
-    ]
-    files += [paths.root / source["parquet"] for source in read_json(paths.export_receipt(unit))["sources"]]
-    return [f for f in files if f.exists()]
-
-
 def reference_units(paths: Paths, registry: Registry) -> set[str]:
     """The units whose manifest later periods are matched to, by the registry or by promotion."""
     named = [p.reference_manifest for p in registry.publications.values() if p.reference_manifest]
@@ -206,7 +193,9 @@ def _apply(
         return
     with _failures(report, holding.unit):
         rule = policy.rule_for(holding.publication)
-        entry = plan(paths, unit_files(paths, holding.unit), "archive", decision.reason, clock(), holding.unit)
+        # Downloads and their receipt stay: what they hold may be another unit's too.
+        files = [file for file in made_files(holding.unit, paths) if file.exists()]
+        entry = plan(paths, files, "archive", decision.reason, clock(), holding.unit)
         purge = purge_db or bool(rule and rule.purge_db)
         unit = ArchivedUnit(holding.unit, entry, standing(connection, holding.unit) if purge else None)
         _check_finished(paths, holding.unit)

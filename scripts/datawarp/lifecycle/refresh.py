@@ -16,7 +16,7 @@ def archive_unit(unit: str, paths: Paths, reason: str, now: datetime) -> Entry |
 
     The files stay where they are, so that readers see the old data until the new are in.
     """
-    files = [path for path in unit_files(unit, paths) if path.is_file()]
+    files = [path for path in (paths.download_receipt(unit), *made_files(unit, paths)) if path.is_file()]
     if not files:
         return None
     entry = plan(paths, files, "refresh", reason, now, unit)
@@ -24,14 +24,14 @@ def archive_unit(unit: str, paths: Paths, reason: str, now: datetime) -> Entry |
     return entry
 
 
-def unit_files(unit: str, paths: Paths) -> list[Path]:
-    """The files that are ``unit``'s own, whether they exist or not."""
+def made_files(unit: str, paths: Paths) -> list[Path]:
+    """What is made of ``unit``'s downloads: manifests, marker, review, receipt, Parquet; whether there or not."""
     named = [paths.root / source["parquet"] for source in exported(unit, paths) if source.get("parquet")]
     return [
-        paths.download_receipt(unit),
         paths.pending_manifest(unit),
         paths.enriched_manifest(unit),
         paths.loaded_marker(unit),
+        paths.review(unit),
         paths.export_receipt(unit),
         *named,
     ]
