@@ -6,6 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from datawarp.errors import LifecycleError
 from datawarp.lifecycle import restore_backup as restore_module
 from datawarp.lifecycle.backup import Backup, backup, backups, superseded
-from datawarp.lifecycle.fingerprint import fingerprint
+from datawarp.lifecycle.dependents import dependents
+from datawarp.lifecycle.fingerprint import SCHEMAS, fingerprint
 from datawarp.lifecycle.pgtools import Tools, connection_environment, find_tools
 from datawarp.lifecycle.restore_backup import restore_backup
 from datawarp.lifecycle.retention import Generations
@@ -323,6 +325,23 @@ def test_what_cannot_be_carried_over_is_named_before_anything_is_changed(
     with pytest.raises(LifecycleError, match=told):
         restore_backup(paths, warehouse, clock)
     assert scalar(warehouse, "SELECT count(*) FROM staging.tbl_beds") == 0
+
+
+def test_what_belongs_to_roles_that_the_user_may_not_act_for_is_named(warehouse: str, reader: str) -> None:
+    execute(warehouse, BUILT.format(reader).replace("%%", "%"))
+    with closing(open_connection(warehouse)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        [(owner,)] = cursor.fetchall()
+        cursor.execute(f'SET ROLE "{reader}"')
+        found = dependents(cursor, SCHEMAS)
+    assert (found.views, found.defaults) == ((), ())
+    assert found.lost == (
+        'view "their own"."100% of {beds}"',
+        'view "their own".loads',
+        f"default privileges of role {owner} in schema staging",
+    )
+    with pytest.raises(LifecycleError, match="nothing was changed"):
+        found.refuse_what_would_be_lost()
 
 
 def test_a_view_that_does_not_fit_the_backup_keeps_the_warehouse_as_it_is(warehouse: str, tmp_path: Path) -> None:

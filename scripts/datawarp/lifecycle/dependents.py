@@ -69,7 +69,8 @@ WHERE n.nspname = ANY(%(schemas)s) AND NOT t.attisdropped
 ORDER BY 1, 2, 3, 4, 5, 6
 """
 _DEFAULTS = """
-SELECT o.rolname, n.nspname, d.defaclobjtype::text, a.privilege_type, r.rolname, a.is_grantable
+SELECT o.rolname, n.nspname, d.defaclobjtype::text, a.privilege_type, r.rolname, a.is_grantable,
+    pg_has_role(d.defaclrole, 'USAGE')
 FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace JOIN pg_roles o ON o.oid = d.defaclrole,
     aclexplode(d.defaclacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE n.nspname = ANY(%(schemas)s) ORDER BY 1, 2, 3, 4, 5
@@ -151,7 +152,14 @@ def dependents(cursor: Cursor, schemas: Sequence[str]) -> Dependents:
     cursor.execute(_GRANTS, wanted)
     grants = tuple(Grant(*row) for row in cursor.fetchall())
     cursor.execute(_DEFAULTS, wanted)
-    return Dependents(tuple(views), grants, tuple(DefaultGrant(*row) for row in cursor.fetchall()), tuple(lost))
+    defaults = []
+    for *row, can_be_given in cursor.fetchall():
+        default = DefaultGrant(*row)
+        if can_be_given:
+            defaults.append(default)
+        else:
+            lost.append(f"default privileges of role {default.owner} in schema {default.schema}")
+    return Dependents(tuple(views), grants, tuple(defaults), tuple(dict.fromkeys(lost)))
 
 
 def statements_for_views(cursor: Cursor, views: Iterable[View]) -> list[str]:
