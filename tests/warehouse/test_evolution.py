@@ -322,8 +322,7 @@ def test_frozen_tables_refuse_and_discarded_tables_leave_out_a_new_one(warehouse
         (50, {"max_change": 0.5}, False),
         (150, {"max_change": 0.5}, False),
         (160, {"max_change": 0.5}, True),
-        (40, {}, True),
-        (50, {}, False),
+        (40, {}, False),
         (500, {}, False),
     ],
 )
@@ -339,6 +338,16 @@ def test_row_counts_are_held_against_the_period_before(
     else:
         warehouse.load(unit, x=table)
     assert len(warehouse.rows("x")) == (100 if refused else 100 + rows)
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(40, "severe"), (65, "warning"), (85, "info"), (500, "warning")])
+def test_changed_row_counts_are_drift_the_graver_the_more_is_lost(
+    warehouse: Warehouse, rows: int, severity: str
+) -> None:
+    baseline(warehouse, 100)
+    warehouse.load(warehouse.unit("jul25"), x=pa.table({"org": [str(i) for i in range(rows)], "n": list(range(rows))}))
+    found = warehouse.query("SELECT severity FROM datawarp.tbl_drift_events WHERE kind = 'rows_changed'")
+    assert found == [(severity,)]
 
 
 def test_row_counts_may_differ_from_later_periods(warehouse: Warehouse) -> None:

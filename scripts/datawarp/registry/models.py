@@ -91,8 +91,8 @@ class RowBounds(Model):
     max_change: float | None = Field(
         default=None,
         ge=0,
-        description="Largest relative change allowed, either way; 0.5 is ±50 %. Without it a table may grow, and "
-        "a fall by more than half, and by more than 50 rows, is refused.",
+        description="Largest relative change allowed, either way; 0.5 is ±50 %. Without it none is refused, "
+        "and a fall by more than half is recorded as severe drift.",
     )
     min_rows: int = Field(default=1, ge=0, description="Fewest rows that a table may have.")
     min_difference: int = Field(

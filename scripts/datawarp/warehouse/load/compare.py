@@ -11,6 +11,7 @@ from datawarp.warehouse.types import wider
 
 _ROWS_WORTH_TELLING = 0.1
 _ROWS_WORTH_A_WARNING = 0.3
+_ROWS_RARELY_LOST = 0.5
 
 
 def compare_releases(before: Collection[str], after: Collection[str], period: str) -> list[tuple[str, DriftEvent]]:
@@ -75,6 +76,13 @@ def _column_events(name: str, before: Snapshot, after: Snapshot) -> list[DriftEv
     return events
 
 
+def _severity(change: float) -> Severity:
+    """A table that lost more than half of its rows is rarely whole."""
+    if change < -_ROWS_RARELY_LOST:
+        return "severe"
+    return "warning" if abs(change) >= _ROWS_WORTH_A_WARNING else "info"
+
+
 def _row_events(before: Snapshot, after: Snapshot) -> list[DriftEvent]:
     if before.body_rows == 0 or before.body_rows == after.body_rows:
         return []
@@ -84,7 +92,7 @@ def _row_events(before: Snapshot, after: Snapshot) -> list[DriftEvent]:
     return [
         DriftEvent(
             "rows_changed",
-            "warning" if abs(change) >= _ROWS_WORTH_A_WARNING else "info",
+            _severity(change),
             f"{after.body_rows:,} rows, where {before.period} had {before.body_rows:,} ({change:+.0%})",
             expected=str(before.body_rows),
             found=str(after.body_rows),
