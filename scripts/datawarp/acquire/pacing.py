@@ -34,30 +34,35 @@ class Pace:
         if self._delay == 0 or is_this_machine(host):
             return
         with self._lock(host):
-            left = self._next(host) - self._clock()
+            left = self._left(host)
             if left > 0:
                 self._sleep(left)
-            self._file(host).write_text(repr(self._clock() + self._delay))
+            self._note(host, self._delay)
 
     def postpone(self, host: str, seconds: float) -> None:
         """Let no job ask ``host`` for ``seconds``, because it said so (Retry-After)."""
         if is_this_machine(host):
             return
         with self._lock(host):
-            self._file(host).write_text(repr(max(self._next(host), self._clock() + seconds)))
+            self._note(host, max(self._left(host), seconds))
 
     def _lock(self, host: str) -> FileLock:
         self._folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self._file(host).with_suffix(".lock"))
 
     def _file(self, host: str) -> Path:
-        return self._folder / f"{re.sub(r'[^a-z0-9-]+', '_', host.lower())}.next"
+        return self._folder / f"{re.sub(r'[^a-z0-9-]+', '_', host.lower())[:200]}.next"
 
-    def _next(self, host: str) -> float:
+    def _note(self, host: str, seconds: float) -> None:
+        self._file(host).write_text(f"{self._clock()!r} {seconds!r}")
+
+    def _left(self, host: str) -> float:
+        """Seconds for which the host is to be left alone yet: never more than was noted, however the clock was set."""
         try:
-            return float(self._file(host).read_text())
+            since, seconds = map(float, self._file(host).read_text().split())
         except (FileNotFoundError, ValueError):
             return 0.0
+        return min(seconds, since + seconds - self._clock())
 
 
 def is_this_machine(host: str) -> bool:
