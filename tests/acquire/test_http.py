@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -228,3 +229,90 @@ def test_jobs_keep_their_distance_from_a_host_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("host", "here"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("nhs.uk", False)])
 def test_this_machine(host: str, here: bool) -> None:
     assert is_this_machine(host) is here
+
+
+def test_a_304_that_nobody_asked_for_is_no_answer(site: Publisher, client: Client, tmp_path: Path) -> None:
+    with pytest.raises(AcquireError, match="the server answers 304"):
+        client.fetch(site.always("/a.csv", status(304)), tmp_path / "a")
+
+
+def test_a_date_holds_only_for_the_address_that_gave_it(site: Publisher, client: Client, tmp_path: Path) -> None:
+    """`latest` led to a file of May and leads to June's, put up ahead of May's last correction."""
+    june = site.file("/june.csv", b"a,b\n6,6\n")
+    site.file("/may.csv", b"draft")
+    may = site.file("/may.csv", b"a,b\n5,5\n")
+    latest = site.always("/latest", redirect(may))
+    first = client.fetch(latest, tmp_path / "a")
+    dated = replace(first.validators, etag=None)
+    assert client.fetch(latest, tmp_path / "a", dated).unchanged
+    site.always("/latest", redirect(june))
+    second = client.fetch(latest, tmp_path / "a", dated)
+    assert second.path is not None
+    assert second.path.read_bytes() == b"a,b\n6,6\n"
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://[::1/a.csv", "https://"])
+def test_a_redirect_to_no_address_is_told(site: Publisher, client: Client, tmp_path: Path, location: str) -> None:
+    with pytest.raises(AcquireError, match=r"only http and https are followed|Invalid IPv6 URL") as caught:
+        client.fetch(site.always("/a.csv", redirect(location)), tmp_path / "a")
+    assert caught.value.where == site.url("/a.csv")
+
+
+def test_keys_in_redirects_are_not_told(site: Publisher, client: Client, tmp_path: Path) -> None:
+    url = site.always("/a?key=secret", redirect(site.url("/a?key=secret")))
+    site.always("/begin", redirect(url))
+    with pytest.raises(AcquireError, match="in a circle") as caught:
+        client.fetch(site.url("/begin"), tmp_path / "a")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(AcquireError, match="only http and https") as caught:
+        client.fetch(site.always("/ftp", redirect("ftp://x.uk/a?key=secret")), tmp_path / "a")
+    assert "secret" not in str(caught.value)
+
+
+def through_a_proxy(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that nobody can look up reach ``site``, as names of the internet do behind a company's proxy."""
+    monkeypatch.setenv("http_proxy", site.url())
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+
+
+@pytest.mark.parametrize("inside", ["http://169.254.169.254/latest/meta-data", "http://{loopback}/", "http://127.1/a"])
+def test_nothing_on_the_internet_leads_inside(
+    site: Publisher, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    through_a_proxy(site, monkeypatch)
+    inside = inside.format(loopback=site.url().split("/")[2])
+    site.file("/", b"user,key\nroot,secret\n")
+    site.always("http://figures.invalid/a.csv", redirect(inside))
+    with pytest.raises(AcquireError, match="this machine or in its network"):
+        client.fetch("http://figures.invalid/a.csv", tmp_path / "a")
+    with pytest.raises(AcquireError, match="the page leads to"):
+        client.fetch(inside, tmp_path / "a", registered="http://figures.invalid/")
+    assert [request.path for request in site.requests] == ["http://figures.invalid/a.csv"]
+
+
+def test_other_hosts_and_the_inside_itself_may_be_led_to(
+    site: Publisher, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through_a_proxy(site, monkeypatch)
+    port = site.url().rsplit(":", 1)[1]
+    site.file("/b.csv", BODY)
+    site.file("http://files.invalid/b.csv", BODY)
+    site.always("http://figures.invalid/a.csv", redirect("http://files.invalid/b.csv"))
+    assert client.fetch("http://figures.invalid/a.csv", tmp_path / "a").size_bytes == len(BODY)
+    local = site.always("/a.csv", redirect(f"http://localhost:{port}b.csv"))
+    assert client.fetch(local, tmp_path / "a").size_bytes == len(BODY)
+    assert client.fetch(site.url("/b.csv"), tmp_path / "a", registered="http://localhost/").size_bytes == len(BODY)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_told(site: Publisher, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("/dev/full")
+    with pytest.raises(AcquireError, match="cannot be written: No space left"):
+        client.fetch(site.file("/a.csv", BODY), tmp_path / "a")
+
+
+@pytest.mark.parametrize("moved", [-3650 * 86_400, 3650 * 86_400])
+def test_a_clock_that_is_set_keeps_nobody_waiting_for_years(tmp_path: Path, waits: Waits, moved: float) -> None:
+    Pace(tmp_path, 0.5, clock=lambda: 1e9, sleep=waits).postpone("x.uk", 60)
+    Pace(tmp_path, 0.5, clock=lambda: 1e9 + moved, sleep=waits).wait("x.uk")
+    assert sum(waits) <= 60

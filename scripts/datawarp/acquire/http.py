@@ -7,12 +7,13 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
@@ -21,7 +22,8 @@ from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from datawarp.acquire.pacing import Pace
-from datawarp.acquire.validators import Validators
+from datawarp.acquire.reach import Reach
+from datawarp.acquire.validators import Validators, mark
 from datawarp.errors import AcquireError
 from datawarp.registry.addresses import is_web
 from datawarp.registry.settings import HttpSettings
@@ -79,6 +81,7 @@ class Client:
         self._pace = pace
         self._sleep = sleep
         self._now = now
+        self._reach = Reach()
         self._session = requests.Session()
         # `identity`, because a length can only be checked against bytes that were not packed on the way
         self._session.headers.update(
@@ -91,8 +94,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def fetch(self, url: str, into: Path, known: Validators | None = None) -> Fetched:
+    def fetch(self, url: str, into: Path, known: Validators | None = None, *, registered: str | None = None) -> Fetched:
         """The bytes at ``url``, streamed to the file ``into``; only a 304 if ``known`` is still current.
+
+        ``registered`` is the page of the registry that led to ``url``, unless that is registered itself; neither links
+        nor redirects lead from the internet into this machine or its network.
 
         Tries ``attempts`` times on 408, 425, 429, 5xx, dropped connections and cut-off bodies, with
         waits that double, or as long as Retry-After says up to ``max_wait``. Raises :class:`NotFound`
@@ -106,7 +112,7 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, url, into, known or Validators())
+            return retrying(self._attempt, url, into, known or Validators(), registered or url)
         except _Temporary as last:
             into.unlink(missing_ok=True)
             raise last.error from None
@@ -126,13 +132,18 @@ class Client:
         doubled: float = self._settings.backoff * 2 ** (state.attempt_number - 1)
         return min(doubled * random.uniform(1, 1.1), self._settings.max_wait)
 
-    def _attempt(self, url: str, into: Path, known: Validators) -> Fetched:
-        with self._follow(url, known) as response:
+    def _attempt(self, url: str, into: Path, known: Validators, registered: str) -> Fetched:
+        response, address = self._follow(url, known, registered)
+        with response:
             final = response.url or url
             headers = response.headers
-            validators = Validators(headers.get("ETag"), headers.get("Last-Modified"))
-            if response.status_code == 304:
-                kept = Validators(validators.etag or known.etag, validators.last_modified or known.last_modified)
+            validators = Validators(headers.get("ETag"), headers.get("Last-Modified"), mark(address, url))
+            if response.status_code == 304 and response.request.headers.keys() & known.headers().keys():
+                kept = replace(
+                    validators,
+                    etag=validators.etag or known.etag,
+                    last_modified=validators.last_modified or known.last_modified,
+                )
                 return Fetched(url, final, None, "", 0, "", "", kept)
             self._check_status(response, url)
             digest, size = self._stream(response, url, into)
@@ -147,30 +158,34 @@ class Client:
                 validators=validators,
             )
 
-    def _follow(self, url: str, known: Validators) -> requests.Response:
-        """The response at the end of all redirects, its body not yet read."""
+    def _follow(self, url: str, known: Validators, registered: str) -> tuple[requests.Response, str]:
+        """The response at the end of all redirects, its body not yet read, and the address that gave it."""
         seen = [url]
         while True:
-            response = self._send(seen[-1], url, known)
+            self._check_reach(registered, seen[-1], url)
+            current = known if known.answered_by == mark(seen[-1], url) else Validators()
+            response = self._send(seen[-1], url, current)
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location:
-                return response
+                return response, seen[-1]
             response.close()
-            target = quote(urljoin(seen[-1], _as_utf8(location)), safe="/:?&=#%+,;@~()!$*'[]")
-            if not is_web(target):
-                raise AcquireError(
-                    f"the server redirects to {target}, and only http and https are followed",
-                    where=url,
-                    hint="open the address in a browser and put the one it ends at into the registry",
-                )
-            seen.append(target)
+            seen.append(_redirected(seen[-1], location, url))
             if len(seen) > self._settings.max_redirects + 1:
                 circle = "in a circle" if len(set(seen)) < len(seen) else "on and on"
                 raise AcquireError(
-                    f"the server redirects {circle}: {' → '.join(seen[:4])} …",
+                    f"the server redirects {circle}: {' → '.join(map(_without_query, seen[:4]))} …",
                     where=url,
-                    hint="open the address in a browser and put the one it ends at into the registry",
+                    hint=_REGISTER_THE_END,
                 )
+
+    def _check_reach(self, registered: str, address: str, url: str) -> None:
+        if self._reach.leads_inside(registered, address):
+            led = "the server redirects" if address != url else "the page leads"
+            raise AcquireError(
+                f"{led} to {urlsplit(address).hostname}, which is this machine or in its network",
+                where=url,
+                hint="if that is meant, put the address it leads to into the registry; else tell the publisher",
+            )
 
     def _send(self, address: str, url: str, known: Validators) -> requests.Response:
         host = urlsplit(address).hostname or ""
@@ -235,7 +250,7 @@ class Client:
         deadline = time.monotonic() + self._settings.total_timeout
         size = 0
         into.parent.mkdir(parents=True, exist_ok=True)
-        with open(into, "wb") as out:
+        with _writing(into, url) as out:
             while block := _next_block(response, url, size, expected):
                 size += len(block)
                 self._check_size(size, url)
@@ -265,9 +280,43 @@ class Client:
             )
 
 
+_REGISTER_THE_END = "open the address in a browser and put the one it ends at into the registry"
+
+
+def _redirected(address: str, location: str, url: str) -> str:
+    """The address that a ``Location`` header means; raises :class:`AcquireError` for one that is not followed."""
+    try:
+        target = quote(urljoin(address, _as_utf8(location)), safe="/:?&=#%+,;@~()!$*'[]")
+        if is_web(target) and urlsplit(target).hostname:
+            return target
+    except ValueError:
+        target = location
+    raise AcquireError(
+        f"the server redirects to {_without_query(target)}, and only http and https are followed",
+        where=url,
+        hint=_REGISTER_THE_END,
+    )
+
+
+def _without_query(address: str) -> str:
+    """An address as it may be told: the queries of redirects often hold keys."""
+    path, query, _ = address.partition("?")
+    return f"{path}?…" if query else path
+
+
 def _failure_of(state: RetryCallState) -> _Temporary | None:
     raised = state.outcome.exception() if state.outcome else None
     return raised if isinstance(raised, _Temporary) else None
+
+
+@contextmanager
+def _writing(into: Path, url: str) -> Iterator[IO[bytes]]:
+    try:
+        with open(into, "wb") as out:
+            yield out
+    except OSError as problem:
+        told = f"the download cannot be written: {problem.strerror}"
+        raise AcquireError(told, where=url, hint="see that the disk has room and downloads/ is writable") from None
 
 
 def _next_block(response: requests.Response, url: str, size: int, expected: int | None) -> bytes:
@@ -311,7 +360,11 @@ def _reason(problem: BaseException) -> str:
 
 def _content_length(headers: CaseInsensitiveDict[str]) -> int | None:
     value = headers.get("Content-Length", "")
-    return int(value) if value.isdigit() and "chunked" not in headers.get("Transfer-Encoding", "") else None
+    return (
+        int(value)
+        if re.fullmatch("[0-9]{1,18}", value) and "chunked" not in headers.get("Transfer-Encoding", "")
+        else None
+    )
 
 
 def _server_digests(headers: CaseInsensitiveDict[str]) -> dict[str, bytes]:

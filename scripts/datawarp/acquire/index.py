@@ -25,7 +25,7 @@ _LINE = re.compile(r'("(?:[^"\\]|\\.)*"): (\{.*\}),?')
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """What an address gave when it was last asked. Times are ISO 8601 in UTC."""
+    """What an address gave when it was last asked. Times are ISO 8601 in UTC; for ``answered_by`` see `Validators`."""
 
     sha256: str
     size_bytes: int
@@ -35,10 +35,11 @@ class IndexEntry:
     downloaded_at: str
     last_used: str
     units: tuple[str, ...]
+    answered_by: str = ""
 
     @property
     def validators(self) -> Validators:
-        return Validators(self.etag, self.last_modified)
+        return Validators(self.etag, self.last_modified, self.answered_by)
 
 
 class Index(Mapping[str, IndexEntry]):

@@ -95,6 +95,7 @@ class Intake:
             downloaded_at=known.downloaded_at if known and known.sha256 == sha256 else self._now,
             last_used=self._now,
             units=(self.unit.name,),
+            answered_by=validators.answered_by,
         )
         same = next((file for file in self.release.files if file.sha256 == sha256), None)
         if same is not None:

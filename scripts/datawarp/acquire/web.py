@@ -74,7 +74,7 @@ def _fetch(intake: Intake, client: Client, url: str) -> Fetched:
     """The address's bytes, unless the store has them and the server says that they are current."""
     known = intake.index.get(url)
     current = known.validators if known is not None and retained(intake.paths, known.sha256) else Validators()
-    return client.fetch(url, intake.arrival(), current)
+    return client.fetch(url, intake.arrival(), current, registered=intake.unit.url)
 
 
 def _filename(intake: Intake, url: str, fetched: Fetched) -> str:
