@@ -250,7 +250,7 @@ def test_names_that_cannot_be_columns_are_refused(warehouse: Warehouse, name: st
 
 
 def test_names_are_data_and_never_sql(warehouse: Warehouse) -> None:
-    hostile = ['a"b', "x'; DROP TABLE t; --", "select", "Ünïcode", "%s", "a{0}b", "\\", "ü" * 31]
+    hostile = ['a"b', "x'; DROP TABLE t; --", "select", "Ünïcode", "%s", "a{0}b", "\\", "ü" * 28]
     table = pa.table({name: [at] for at, name in enumerate(hostile)})
     warehouse.load(warehouse.unit("aug25"), referrals=table)
     widened = pa.table({name: ["'; DROP TABLE x; --"] for name in hostile})
