@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -281,3 +283,98 @@ def test_a_page_of_several_periods_is_taken_whole_and_the_odd_ones_noted(
     files = fetched(unit(url), paths, settings)["files"]
     assert [file["notes"] for file in files] == [[], ["its name says 2025-07, the release is 2025-08"], []]
     assert names(fetched(unit(url, include=["*aug25*"]), paths, settings)) == ["ADHD-Aug25.xlsx"]
+
+
+def test_the_good_files_of_a_failed_release_are_not_sent_again(
+    site: Publisher, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    url = put_up(site, **{"a.xlsx": workbook(1), "b.xlsx": b""})
+    with pytest.raises(AcquireError, match="empty"):
+        fetched(unit(url), paths, settings)
+    site.file(path_of("b.xlsx"), workbook(2))
+    assert names(fetched(unit(url), paths, settings)) == ["a.xlsx", "b.xlsx"]
+    asked = [request.headers for request in site.requests if request.path == path_of("a.xlsx")]
+    assert ["If-None-Match" in headers for headers in asked] == [False, True]
+
+
+def test_a_failed_release_keeps_the_addresses_that_it_used_before(
+    site: Publisher, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    url = put_up(site, **{"a.xlsx": workbook(1), "b.xlsx": workbook(2)})
+    before = fetched(unit(url), paths, settings)
+    site.remove(path_of("b.xlsx"))
+    with pytest.raises(BrokenLink):
+        fetched(unit(url), paths, settings)
+    index = read_index(paths)
+    assert [index[file["url"]].units for file in before["files"]] == [("adhd_aug25",), ("adhd_aug25",)]
+
+
+def test_links_in_a_folder_are_never_passed_over_in_silence(
+    tmp_path: Path, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    folder, elsewhere = tmp_path / "aug25", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "a.csv").write_bytes(b"a,b\n1,2\n")
+    (elsewhere / "b.csv").write_bytes(b"a,b\n3,4\n")
+    (folder / "linked.csv").symlink_to(elsewhere / "b.csv")
+    (folder / "more").symlink_to(elsewhere)
+    receipt = fetched(unit(str(folder)), paths, settings)
+    assert names(receipt) == ["a.csv", "linked.csv"]
+    assert [(s["filename"], s["reason"]) for s in receipt["skipped"]] == [
+        ("more", "a link to a folder, which is not followed")
+    ]
+    (folder / "gone.csv").symlink_to(tmp_path / "nothing.csv")
+    with pytest.raises(AcquireError, match="cannot be copied into the store: No such file") as caught:
+        fetched(unit(str(folder)), paths, settings)
+    assert caught.value.where == str(folder / "gone.csv")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, paths: Paths, settings: Settings, unit: MakeUnit) -> None:
+    closed = tmp_path / "aug25" / "closed"
+    closed.mkdir(parents=True)
+    (tmp_path / "aug25" / "a.csv").write_bytes(b"a,b\n1,2\n")
+    closed.chmod(0)
+    try:
+        with pytest.raises(AcquireError, match="the folder cannot be read"):
+            fetched(unit(str(closed.parent)), paths, settings)
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_file_that_is_being_written_is_not_taken_half(
+    tmp_path: Path, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"a,b\n" + b"1,2\n" * 1_000_000)
+    done = threading.Event()
+
+    def append() -> None:
+        with open(file, "ab", buffering=0) as f:
+            while not done.is_set():
+                f.write(b"3,4\n")
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    told = ""
+    try:
+        for _ in range(50):  # a copy may come to pass between two strokes of the writer
+            try:
+                download(unit(str(file)), paths, settings)
+            except AcquireError as problem:
+                told = problem.message
+                break
+    finally:
+        done.set()
+        writer.join()
+    assert told == "the file was written to while it was copied into the store"
+    assert names(fetched(unit(str(file)), paths, settings)) == ["a.csv"]
+
+
+def test_a_page_larger_than_a_person_reads_is_not_parsed(
+    site: Publisher, paths: Paths, settings: Settings, unit: MakeUnit
+) -> None:
+    url = site.page(PAGE, "<html><body>" + " " * 20_000_000)
+    with pytest.raises(AcquireError, match="are not searched for links"):
+        fetched(unit(url), paths, settings)

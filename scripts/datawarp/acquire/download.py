@@ -9,6 +9,7 @@ from datawarp.acquire.index import update_index
 from datawarp.acquire.intake import Intake, Release
 from datawarp.acquire.local import take_local
 from datawarp.acquire.store import incoming
+from datawarp.errors import AcquireError
 from datawarp.files import write_json
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
@@ -23,12 +24,16 @@ def download(unit: Unit, paths: Paths, settings: Settings) -> None:
 
     Raises :class:`NotPublishedYet` when nothing is at a period's address yet, :class:`BrokenLink` when
     its page links files that are not there, and :class:`AcquireError` naming every file that is not
-    what it should be; the receipt is then not written.
+    what it should be; the receipt is then not written, and the good files are asked for conditionally next time.
     """
     now = datetime.now(UTC)
     with incoming(paths, now) as folder:
         intake = Intake(unit, paths, settings, folder, now)
-        release = take_local(intake) if unit.is_local else _from_the_web(intake, paths, settings)
+        try:
+            release = take_local(intake) if unit.is_local else _from_the_web(intake, paths, settings)
+        except AcquireError:
+            update_index(paths, unit.name, intake.release.seen, complete=False)
+            raise
     update_index(paths, unit.name, release.seen)
     write_json(paths.download_receipt(unit.name), receipt(unit, release))
 

@@ -94,11 +94,13 @@ def read_index(paths: Paths) -> Index:
     return _written_otherwise(path, text)
 
 
-def update_index(paths: Paths, unit: str, entries: Mapping[str, IndexEntry]) -> None:
-    """Record what a unit's addresses gave; addresses it no longer uses lose the unit."""
+def update_index(paths: Paths, unit: str, entries: Mapping[str, IndexEntry], *, complete: bool = True) -> None:
+    """Record what a unit's addresses gave; when they are ``complete``, others that it used lose the unit."""
+    if not entries and not complete:
+        return
     with _lock(paths):
         index = read_index(paths)
-        for url in index.used_by(unit):
+        for url in index.used_by(unit) if complete else ():
             old = index[url]
             index.put(url, replace(old, units=tuple(u for u in old.units if u != unit)))
         for url, new in entries.items():

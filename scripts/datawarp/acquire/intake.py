@@ -132,7 +132,7 @@ class Intake:
     def finished(self, why_empty: str) -> Release:
         """The release, or one error with every problem; raises with ``why_empty`` when nothing was let in.
 
-        Good files of a failed release stay in the store: the next try asks for them conditionally.
+        Good files of a failed release stay in the store.
         """
         if len(self.problems) == 1:
             raise self.problems[0]

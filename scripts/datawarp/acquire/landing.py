@@ -14,8 +14,10 @@ from bs4 import BeautifulSoup, Tag
 
 from datawarp.acquire.http import Fetched
 from datawarp.acquire.sniff import DATA_EXTENSIONS, extension
+from datawarp.errors import AcquireError
 from datawarp.registry.addresses import is_web
 
+_MOST_BYTES = 20_000_000  # a parsed page takes many times its size in memory
 _MOST_NOTES = 12
 _LONGEST_NOTE = 600
 _SAFE = "/:@!$&'()*+,;=-._~"
@@ -145,9 +147,18 @@ class LandingPage:
 
 
 def read_page(fetched: Fetched) -> LandingPage:
-    """The page that was fetched, in the encoding that HTTP names or else its own; it must not be a 304."""
+    """The page that was fetched, in the encoding that HTTP names or else its own; it must not be a 304.
+
+    Raises :class:`AcquireError` for what is larger than any page that a person is meant to read.
+    """
     if fetched.path is None:
         raise ValueError(f"{fetched.url} was not sent again")
+    if fetched.size_bytes > _MOST_BYTES:
+        raise AcquireError(
+            f"the page has {fetched.size_bytes:,} bytes; more than {_MOST_BYTES:,} are not searched for links",
+            where=fetched.url,
+            hint="register the file with the data itself",
+        )
     charset = re.search(r"charset=[\"']?([\w-]+)", fetched.content_type, re.I)
     return LandingPage(fetched.path.read_bytes(), fetched.final_url, charset[1] if charset else None)
 
