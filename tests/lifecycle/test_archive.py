@@ -18,9 +18,11 @@ from datawarp.lifecycle.entries import plan
 from datawarp.lifecycle.refresh import archive_unit
 from datawarp.lifecycle.restore import RestoreReport, restore
 from datawarp.lifecycle.retention import (
+    Generations,
     Holding,
     RetentionPolicy,
     RetentionRule,
+    Transition,
     decide,
     parse_span,
     read_policy,
@@ -428,7 +430,8 @@ def test_a_policy_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: s
 
 def test_the_policy_that_is_shipped_keeps_everything() -> None:
     shipped = read_policy(Path(__file__).parents[2] / "config" / "retention.yaml")
-    assert shipped == RetentionPolicy()
+    assert (shipped.rules, shipped.backups) == ([], Generations())
+    assert (shipped.bucket.location, shipped.bucket.transition) == (None, Transition(after_days=90))
 
 
 def test_the_archived_parquet_is_what_it_was(installation: Installation) -> None:
