@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date
 from pathlib import Path
 
 import pytest
 from publisher import Publisher, england_page, publication_page, status
 
-from datawarp.acquire.discover import Discovery, discover
+from datawarp.acquire.discover import Discovery, LinkReader, discover
+from datawarp.acquire.http import Client
+from datawarp.acquire.landing import LandingPage
 from datawarp.errors import RegistryError
 from datawarp.files import read_json
 from datawarp.registry.edit import NewRelease, add_releases, release_line
@@ -177,6 +180,18 @@ publications:   # all of them
   none:
     name: N   # none yet
 """
+
+
+def test_pages_are_read_once_and_not_kept(site: Publisher, settings: Settings, tmp_path: Path) -> None:
+    """A parsed page is many times its size: of hundreds of publications only the links may stay."""
+    pages = [site.page(f"/{number}", f'<a href="/{number}/aug25">August 2025</a>') for number in range(5)]
+    with Client(settings.http) as client:
+        reader = LinkReader(client, tmp_path / "page")
+        read = [reader(page) for page in (*pages, pages[0])]
+        gc.collect()
+        assert not [each for each in gc.get_objects() if isinstance(each, LandingPage)]
+    assert [links[0].text for links in read] == ["August 2025"] * 6
+    assert len(site.requests) == 5
 
 
 def test_a_new_line_is_the_only_difference(registry_file: Path) -> None:

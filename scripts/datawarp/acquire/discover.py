@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from datawarp.acquire.http import Client
-from datawarp.acquire.landing import LandingPage, Link, normal_address, read_page
+from datawarp.acquire.landing import Link, normal_address, read_page
 from datawarp.acquire.pacing import Pace
 from datawarp.acquire.shapes import Shape, find_periods, shape_of
 from datawarp.acquire.store import incoming
@@ -101,7 +101,7 @@ def discover(
         incoming(paths, datetime.now(UTC)) as folder,
         Client(settings.http, Pace(paths.hosts, settings.http.host_delay)) as client,
     ):
-        reader = _PageReader(client, folder / "page")
+        reader = LinkReader(client, folder / "page")
         for code in registry.codes(only):
             publication = registry.publications[code]
             if publication.landing_page is None:
@@ -123,39 +123,41 @@ class _ReleaseLink:
     period: Period
 
 
-class _PageReader:
-    """Reads each page once, however many publications share it."""
+class LinkReader:
+    """Reads each page once, however many publications share it. Its links are kept, not the parsed page."""
 
     def __init__(self, client: Client, arrival: Path) -> None:
         self._client = client
         self._arrival = arrival
-        self._read: dict[str, LandingPage] = {}
+        self._read: dict[str, list[Link]] = {}
 
-    def __call__(self, url: str) -> LandingPage:
+    def __call__(self, url: str) -> list[Link]:
         address = normal_address(url)
         if address not in self._read:
-            self._read[address] = read_page(self._client.fetch(address, self._arrival))
+            self._read[address] = read_page(self._client.fetch(address, self._arrival)).links
         return self._read[address]
 
 
-def _release_links(publication: Publication, reader: _PageReader, today: date) -> list[_ReleaseLink]:
+def _release_links(publication: Publication, reader: LinkReader, today: date) -> list[_ReleaseLink]:
     landing = publication.landing_page or ""
     kind = _kind_of(publication)
     known = [shape for release in publication.urls if (shape := shape_of(normal_address(release.url), kind))]
-    page = reader(landing)
-    found = _recognised(publication, page, kind, known)
+    links = reader(landing)
+    found = _recognised(publication, links, kind, known)
     if not found:
         # Some publishers keep a page for each year under the landing page, and the releases there.
-        for link in _year_pages(page, landing, today):
+        for link in _year_pages(links, landing, today):
             found += _recognised(publication, reader(link.url), kind, known)
     return found
 
 
-def _recognised(publication: Publication, page: LandingPage, kind: str, known: Sequence[Shape]) -> list[_ReleaseLink]:
+def _recognised(
+    publication: Publication, links: Sequence[Link], kind: str, known: Sequence[Shape]
+) -> list[_ReleaseLink]:
     shapes = {shape.text for shape in known}
     below = normal_address(publication.landing_page or "").rstrip("/") + "/"
     found = []
-    for link in page.links:
+    for link in links:
         if publication.discover:
             period = _period_by_pattern(publication.discover, link, kind)
         else:
@@ -182,11 +184,11 @@ def _period_by_pattern(pattern: str, link: Link, kind: str) -> Period | None:
     return None
 
 
-def _year_pages(page: LandingPage, landing: str, today: date) -> list[Link]:
+def _year_pages(links: Sequence[Link], landing: str, today: date) -> list[Link]:
     below = normal_address(landing).rstrip("/") + "/"
     recent = {today.year - 1, today.year}
     years = []
-    for link in page.links:
+    for link in links:
         if not link.url.startswith(below):
             continue
         slug = link.url[len(below) :]
