@@ -98,3 +98,12 @@ def test_local_files_are_compared_too(tmp_path: Path, paths: Paths, settings: Se
         ("vanished", "b.csv"),
         ("new", "c.csv"),
     ]
+
+
+def test_a_damaged_receipt_is_told(site: Publisher, paths: Paths, settings: Settings, unit: MakeUnit) -> None:
+    made = unit(site.file("/a.xlsx", workbook()))
+    download(made, paths, settings)
+    for text in ("{", "[]", '{"files": [{}]}'):
+        paths.download_receipt(made.name).write_text(text)
+        (finding,) = check_updates([made], paths, settings)
+        assert (finding.kind, finding.detail) == ("failed", "its download receipt is damaged")

@@ -52,16 +52,27 @@ def check_updates(units: Iterable[Unit], paths: Paths, settings: Settings) -> li
         checker = _Checker(client, folder, read_index(paths), settings.registry(paths.root).parent)
         for unit in units:
             try:
-                receipt = read_json(paths.download_receipt(unit.name))
-            except (FileNotFoundError, ValueError):
-                continue
-            try:
+                receipt = _receipt(paths.download_receipt(unit.name))
+                if receipt is None:
+                    continue
                 found = checker.local(unit, receipt) if unit.is_local else checker.web(unit, receipt)
             except AcquireError as problem:
                 found = [Finding(unit.name, "failed", unit.url, problem.message)]
             findings += found or [Finding(unit.name, "unchanged", unit.url)]
     write_json(paths.updates, {"findings": [asdict(f) for f in findings if f.kind != "unchanged"], **_counts(findings)})
     return findings
+
+
+def _receipt(path: Path) -> dict[str, Any] | None:
+    """The receipt; ``None`` when there is none. Raises :class:`AcquireError` for one that is damaged."""
+    try:
+        receipt: dict[str, Any] = read_json(path)
+        _addresses(receipt)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise AcquireError("its download receipt is damaged", where=str(path)) from None
+    return receipt
 
 
 def updates_text(findings: Sequence[Finding]) -> str:
