@@ -45,9 +45,11 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY)
 	@$(BIN)/python -m datawarp.demo
 
+LONG_TESTS := tests/workflow/ tests/docs/ tests/lifecycle/
 test: $(READY)
 	# The long ones first, so that no worker is left alone with them.
-	$(BIN)/python -m pytest tests/workflow tests -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(LONG_TESTS) $(filter-out $(LONG_TESTS),$(wildcard tests/*/)) \
+		-n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check
