@@ -16,12 +16,13 @@ def rules() -> set[str]:
 
 
 def documented() -> set[str]:
+    """The same on the page; a publication or a unit by itself is no rule."""
     first_cells = re.findall(r"^\| `([^`]+)` \|", PAGE, re.M)
-    return {cell.replace("<unit>", "") for cell in first_cells}
+    return {cell.replace("<unit>", "") for cell in first_cells} - {"<publication>", ""}
 
 
 def test_every_rule_is_documented_and_nothing_else_is() -> None:
-    assert rules() == documented() - {"<publication>"}
+    assert rules() == documented()
 
 
 def test_every_rule_has_a_script_of_its_name() -> None:
