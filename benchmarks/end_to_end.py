@@ -39,7 +39,7 @@ TARGETS = {"dlt": 5, "pandas": 10}
 
 OURS = """
 import importlib, json, os, sys, time
-release, run, scripts, period = sys.argv[1:]
+release, run, scripts, publication, period = sys.argv[1:]
 sys.path.insert(0, scripts)
 from pathlib import Path
 from datawarp.lean import leave_out_pandas
@@ -47,7 +47,7 @@ leave_out_pandas()
 from datawarp.registry.models import PublicationSettings, Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
-unit = Unit(publication="bench", period=period, url=release, settings=PublicationSettings(name="Bench"))
+unit = Unit(publication=publication, period=period, url=release, settings=PublicationSettings(name="Bench"))
 stages = {}
 for module, stage in (("acquire.download", "download"), ("manifest.draft", "draft"), ("enrich.enrich", "enrich"),
                       ("warehouse.load", "load"), ("publish.export", "export")):
@@ -122,8 +122,8 @@ def main() -> None:
         try:
             bench = Bench(server, Path(folder))
             for rows in given.rows:
-                release = Path(folder) / f"invented-{rows}"
-                release.mkdir()
+                release = Path(folder) / f"invented_{rows}" / "2025"
+                release.mkdir(parents=True)
                 benchmark("draft").make_workbook(release / "bench.xlsx", rows, 20)
                 bench.compare(f"{rows:,} rows of 20 columns", [release], given.rounds)
                 shutil.rmtree(release)
@@ -180,8 +180,8 @@ class Bench:
                 shutil.rmtree(self._folder / "run", ignore_errors=True)
                 url = benchmark("load").fresh(self._server, "bench")
                 began, cpu = time.monotonic(), self._cpu()
-                for number, release in enumerate(found):
-                    printed = self._run(name, release, url, f"{1950 + number}")
+                for release in found:
+                    printed = self._run(name, release, url)
                     for stage, took in (json.loads(printed) if name == "DataWarp" else {}).items():
                         stages.setdefault(stage, []).append(took)
                 cost.wall.append(time.monotonic() - began)
@@ -205,15 +205,16 @@ class Bench:
         served = sum(t.user + t.system for t in (own, *live)) + own.children_user + own.children_system
         return served + sum(os.times()[2:4])
 
-    def _run(self, name: str, release: Path, url: str, period: str) -> str:
+    def _run(self, name: str, release: Path, url: str) -> str:
         environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
             "DATABASE_URL": url,
             "DLT_DATA_DIR": str(self._folder / "run" / "dlt"),
             "RUNTIME__DLTHUB_TELEMETRY": "false",
         }
+        unit = (release.parent.name, release.name)  # as the real releases' folders are called
         commands = {
-            "DataWarp": [sys.executable, "-c", OURS, release, self._folder / "run", ROOT / "scripts", period],
+            "DataWarp": [sys.executable, "-c", OURS, release, self._folder / "run", ROOT / "scripts", *unit],
             "dlt": [self._dlt, "-c", DLT, release, url],
             "pandas": [sys.executable, "-W", "ignore", "-c", PANDAS, release, url],
         }
