@@ -3,7 +3,10 @@
 # Options: who (default: the user), reason (kept as a note).
 
 # A decision that was killed half-way is brought into the manifests; what it has to load again is pending then.
-if any((PATHS.private / "approvals").glob("*.json")):
+# A dry run changes nothing.
+if not {"-n", "--dry-run", "--dryrun"} & set(sys.argv) and any(
+    (PATHS.private / "approvals").glob("*.json")
+):
     from datawarp.lifecycle.approve import finish_interrupted
 
     finish_interrupted(PATHS)

@@ -79,14 +79,15 @@ def table(
     return FileEntry(id=place, url=file, filename=file, sha256="0" * 64, sheet=sheet, layout=layout, columns=described)
 
 
-def manifest(publication: str, period: str, entries: Sequence[FileEntry]) -> Manifest:
-    """A draft of made-up tables."""
+def manifest(
+    publication: str, period: str, entries: Sequence[FileEntry], names: Sequence[str] | None = None
+) -> Manifest:
+    """A draft of made-up tables, called after their sheets or by ``names``."""
     when = parse_period(period)
+    names = names or [e.sheet or e.filename for e in entries]
     sources = [
-        Source(
-            code=f"{publication}_draft_{n}", name=e.sheet or e.filename, table=f"tbl_{publication}_draft_{n}", files=[e]
-        )
-        for n, e in enumerate(entries)
+        Source(code=f"{publication}_draft_{n}", name=name, table=f"tbl_{publication}_draft_{n}", files=[entry])
+        for n, (entry, name) in enumerate(zip(entries, names, strict=True))
     ]
     head = ManifestHead(
         name=f"{publication}_{period}",

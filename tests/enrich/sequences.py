@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from made_releases import manifest
 
 from datawarp.enrich.derive import Derived, derive
 from datawarp.enrich.dictionary import load_dictionary
 from datawarp.enrich.reference import gather
-from datawarp.manifest.models import Column, FileEntry, Layout, Manifest, ManifestHead, Source, WidePeriods
+from datawarp.manifest.models import Column, FileEntry, Layout, Manifest, WidePeriods
 from datawarp.registry.periods import Period, parse_period
 
 TYPES = {"#": "integer", "%": "numeric"}
@@ -77,21 +78,8 @@ def pairs(sequence: Sequence, made: dict[str, Derived]) -> Iterator[Pair]:
 
 
 def _draft(publication: str, period: str, entries: list[FileEntry]) -> Manifest:
-    when = parse_period(period)
-    sources = []
-    for n, entry in enumerate(entries):
-        name = entry.layout.title if entry.layout and entry.layout.title else entry.sheet or entry.filename
-        code = f"{publication}_draft_{n}"
-        sources.append(Source(code=code, name=name, table=f"tbl_{code}", files=[entry]))
-    head = ManifestHead(
-        name=f"{publication}_{period}",
-        publication=publication,
-        period=period,
-        period_start=when.start,
-        period_end=when.end,
-        source_url="",
-    )
-    return Manifest(manifest=head, sources=sources)
+    titles = [e.layout.title if e.layout and e.layout.title else e.sheet or e.filename for e in entries]
+    return manifest(publication, period, entries, titles)
 
 
 def _entry(line: str, period: str, lists: dict[str, str]) -> FileEntry:

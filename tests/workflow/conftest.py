@@ -90,6 +90,18 @@ class Installation:
         assert status is None or done.returncode == status, done.stdout
         return Call(done.returncode, done.stdout)
 
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Call ``snakemake`` in the folder, in a process group of its own, and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def registry(self) -> dict[str, Any]:
         """The registry as plain values."""
         text = (self.folder / "config" / "publications.yaml").read_text("utf-8")

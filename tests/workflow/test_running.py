@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -185,15 +184,7 @@ def test_a_run_that_was_killed_is_gone_on_with(
 
     blocking = psycopg2.connect(installation.database)
     blocking.cursor().execute("LOCK TABLE datawarp.tbl_load_history IN ACCESS EXCLUSIVE MODE")
-    run = subprocess.Popen(
-        installation.command("all"),
-        cwd=installation.folder,
-        env=installation.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    run = installation.begin("all")
     working = installation.paths.working("planned_care_jun25")
     until = time.monotonic() + 120
     while not (working.exists() and json.loads(working.read_text())["stage"] == "load"):
@@ -215,15 +206,7 @@ def test_a_job_that_is_killed_before_it_can_say_that_it_works_is_done_again(inst
     unit = "planned_care_apr25"
     manifest = installation.paths.enriched_manifest(unit)
     manifest.write_text(manifest.read_text("utf-8") + "# looked at\n", "utf-8")
-    run = subprocess.Popen(
-        installation.command("all"),
-        cwd=installation.folder,
-        env=installation.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    run = installation.begin("all")
     while run.poll() is None:
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):

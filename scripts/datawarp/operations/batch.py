@@ -14,6 +14,7 @@ from typing import Any
 from datawarp.errors import DatawarpError
 from datawarp.files import read_json
 from datawarp.operations.failures import failures
+from datawarp.operations.wording import plural
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import BackfillSettings
 
@@ -53,12 +54,8 @@ def unit_done(unit: str, run: dict[str, Any] | None, paths: Paths, now: float) -
     """A line for the terminal once ``unit`` is through: its rows and tables, and how far the run is."""
     sources = read_json(paths.export_receipt(unit))["sources"]
     rows = sum(int(source["rows"]) for source in sources)
-    line = f"{unit} is done: {_count(rows, 'row')} in {_count(len({s['table'] for s in sources}), 'table')}"
+    line = f"{unit} is done: {plural(rows, 'row')} in {plural(len({s['table'] for s in sources}), 'table')}"
     return f"{line}. {progress(run, paths, now).line}" if run and unit in run["units"] else line
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + "s" * (number != 1)
 
 
 def stop_when_too_many_fail(run: dict[str, Any] | None, limits: BackfillSettings, paths: Paths) -> None:

@@ -12,6 +12,7 @@ from datawarp.operations.failures import Failure
 from datawarp.operations.reviews import OpenQuestion
 from datawarp.operations.states import State, UnitState
 from datawarp.operations.status_page import Overview, PublicationStatus
+from datawarp.operations.wording import plural
 from datawarp.registry.periods import Period
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ def bar(states: Sequence[State]) -> list[tuple[str, State]]:
         # The largest state gives up, or takes, what rounding left.
         shares[max(order, key=lambda s: (shares[s], s in _SETTLED))] += -1 if over else 1
     return [("█" if state in _SETTLED else "▒", state) for state in order for _ in range(shares[state])]
-
-
-def plural(number: int, thing: str) -> str:
-    """``1 unit``, ``1,204 units``."""
-    return f"{number:,} {thing}" + "s" * (number != 1)
 
 
 def counted(states: Iterable[State]) -> str:
