@@ -15,7 +15,7 @@ def test_the_page_is_that_of_the_models() -> None:
     difference = "\n".join(
         difflib.unified_diff(kept.splitlines(), filled(kept).splitlines(), "kept", "models", lineterm="")
     )
-    assert not difference, f"run `python -m datawarp.lifecycle.reference`:\n{difference}"
+    assert not difference, f"run `python -m datawarp.reference`:\n{difference}"
 
 
 def test_every_option_and_key_is_on_the_page_with_a_meaning() -> None:

@@ -69,7 +69,7 @@ def test_the_reference_pages_are_those_of_the_models(name: str) -> None:
     difference = "\n".join(
         difflib.unified_diff(kept.splitlines(), filled(kept).splitlines(), "kept", "models", lineterm="")
     )
-    assert not difference, f"run `python -m datawarp.registry.reference`:\n{difference}"
+    assert not difference, f"run `python -m datawarp.reference`:\n{difference}"
 
 
 def test_every_key_of_the_registry_has_a_meaning() -> None:

@@ -18,7 +18,7 @@ def test_every_table_and_column_is_described(database_url: str) -> None:
     page = (ROOT / PAGE).read_text()
     generated = tables(connection)
     assert "None" not in re.findall(r"\| (\w+) \|$", generated, re.M)
-    assert page == filled(page, generated), "run python -m datawarp.warehouse.reference"
+    assert page == filled(page, generated), "run python -m datawarp.reference"
     connection.close()
 
 

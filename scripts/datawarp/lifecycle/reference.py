@@ -1,14 +1,12 @@
-"""Generated tables of docs/reference/lifecycle.md: ``python -m datawarp.lifecycle.reference``."""
+"""Generated tables of docs/reference/lifecycle.md: ``python -m datawarp.reference``."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from datawarp.files import write_text
 from datawarp.lifecycle import retention, targets
 from datawarp.lifecycle.orphans import GROUPS, WORDS
 from datawarp.registry.reference import keys_table
@@ -46,8 +44,3 @@ def orphans_table() -> str:
     rows = ["| found | `skip=` |", "|---|---|"]
     rows += [f"| {words} | `{GROUPS[kind]}` |" for kind, words in WORDS.items()]
     return "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":
-    page = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    write_text(page, filled(page.read_text()))

@@ -1,4 +1,4 @@
-"""Reference tables of the models' keys, for the documentation: ``python -m datawarp.registry.reference``.
+"""Reference tables of the models' keys, for the documentation: ``python -m datawarp.reference``.
 
 A page keeps its own words; what stands between ``<!-- keys: Model -->`` and ``<!-- end -->`` is
 generated, and a test fails when it differs from the models. ``<!-- keys: sections -->`` holds every
@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import types
 import typing
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from datawarp.files import write_text
 from datawarp.registry import models, settings
 from datawarp.registry.registry import RegistryFile
 
@@ -98,9 +95,3 @@ def _type(annotation: Any) -> str:
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     names = {str: "text", int: "whole number", float: "number", bool: "true or false", date: "date", Any: "anything"}
     return names.get(annotation, str(annotation))
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference")
-    for name in PAGES:
-        write_text(folder / name, filled((folder / name).read_text()))

@@ -1,19 +1,14 @@
 """``docs/reference/warehouse.md``: the tables as the database itself describes them.
 
-    python -m datawarp.warehouse.reference
+    python -m datawarp.reference
 
 fills the part of the page between its two markers; a test fails when page and schema part.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from datawarp.files import write_text
-from datawarp.registry.paths import Paths
-from datawarp.registry.settings import Settings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -48,12 +43,3 @@ def filled(page: str, generated: str) -> str:
     head, _, rest = page.partition(BEGIN)
     tail = rest.partition(END)[2]
     return f"{head}{BEGIN}\n\n{generated}\n\n{END}{tail}"
-
-
-if __name__ == "__main__":
-    from datawarp.warehouse.connection import connect
-
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    found = connect(Paths(root), Settings())
-    write_text(root / PAGE, filled((root / PAGE).read_text(encoding="utf-8"), tables(found)))
-    found.close()
