@@ -201,9 +201,7 @@ class Bench:
 
     def _cpu(self) -> float:
         """Processor seconds of this process' children so far, and of the server."""
-        own, *live = [p.cpu_times() for p in (self._postmaster, *self._postmaster.children())]
-        served = sum(t.user + t.system for t in (own, *live)) + own.children_user + own.children_system
-        return served + sum(os.times()[2:4])
+        return float(benchmark("load").server_cpu(self._postmaster)) + sum(os.times()[2:4])
 
     def _run(self, name: str, release: Path, url: str) -> str:
         environment = {

@@ -106,17 +106,13 @@ def copying() -> Callable[[], None]:
 
 def run(server: psutil.Process, *arguments: str) -> Cost:
     """One contender in a process of its own."""
+    from load import server_cpu
+
     before = server_cpu(server)
     done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
     wall, cpu, memory = map(float, done.stdout.split())
     time.sleep(0.2)  # its backend ends a moment later
     return Cost(wall, cpu + server_cpu(server) - before, memory)
-
-
-def server_cpu(server: psutil.Process) -> float:
-    """Processor seconds of the postmaster, of the processes it still has, and of those that ended."""
-    times = [server.cpu_times(), *(child.cpu_times() for child in server.children())]
-    return sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system
 
 
 def measure(server: Server, folder: Path, rows: int, rounds: int) -> None:
