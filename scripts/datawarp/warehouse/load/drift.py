@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -42,5 +42,6 @@ class Snapshot:
         return None if header is None else str(header)
 
 
-Resemblance = Callable[[str, str], float | None]
-"""How alike the values of a column of one period and of one of another are: 0 to 1, None when that cannot be said."""
+Resemblance = Callable[[Collection[tuple[str, str]]], Mapping[tuple[str, str], float | None]]
+"""How alike the values of a column of one period and of one of another are, for pairs of their names: 0 to 1, None when
+that cannot be said."""

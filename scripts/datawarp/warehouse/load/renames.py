@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from datawarp.manifest.models import ColumnType
 from datawarp.warehouse.load.drift import DriftEvent, Resemblance, Snapshot
@@ -13,72 +15,113 @@ from datawarp.warehouse.types import wider
 RENAME_THRESHOLD = 0.6
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A column that is gone and one that is new: how alike they are in place, kind of values and words, 0 to 1 each."""
+
+    old: str
+    new: str
+    kind: ColumnType
+    place: float
+    values: float
+    words: float
+
+    @property
+    def score(self) -> float:
+        """How probable it is that the two are one."""
+        return _score(self.place, self.values, self.words)
+
+    @property
+    def evidence(self) -> list[str]:
+        """What speaks for it, in words."""
+        evidence = []
+        if self.place == 1:
+            evidence.append("between the same columns")
+        if self.values >= 0.5:
+            evidence.append(f"values of the same kind ({self.kind})")
+        if self.words >= 0.5:
+            evidence.append("similar words")
+        return evidence
+
+
 def renames(
-    before: Snapshot, after: Snapshot, gone: list[str], new: list[str], resemblance: Resemblance | None
+    before: Snapshot, after: Snapshot, gone: Sequence[str], new: Sequence[str], resemblance: Resemblance | None
 ) -> list[DriftEvent]:
     """Pairs that are probably one column, best first, each column in at most one. A proposal, never applied."""
-    scored = []
-    for old in gone:
-        for name in new:
-            score, evidence = _likeness(before, after, old, name, resemblance)
-            if score >= RENAME_THRESHOLD:
-                scored.append((score, old, name, evidence))
+    pairs = list(_possible(before, after, gone, new))
+    if resemblance is not None:
+        pairs = _by_values(pairs, resemblance)
     events: list[DriftEvent] = []
     used: set[str] = set()
-    for score, old, name, evidence in sorted(scored, key=lambda s: (-s[0], s[1], s[2])):
-        if {"<" + old, ">" + name} & used:
+    for pair in sorted(pairs, key=lambda p: (-p.score, p.old, p.new)):
+        if pair.score < RENAME_THRESHOLD or {"<" + pair.old, ">" + pair.new} & used:
             continue
-        used |= {"<" + old, ">" + name}
+        used |= {"<" + pair.old, ">" + pair.new}
         events.append(
             DriftEvent(
                 "column_renamed",
                 "warning",
-                f"{old!r} is probably {name!r} now ({score:.0%}: {', '.join(evidence)}); nothing was renamed",
-                name,
-                expected=before.header(old),
-                found=after.header(name),
-                details={"from": old, "to": name, "score": round(score, 3), "evidence": evidence},
+                f"{pair.old!r} is probably {pair.new!r} now ({pair.score:.0%}: {', '.join(pair.evidence)}); "
+                "nothing was renamed",
+                pair.new,
+                expected=before.header(pair.old),
+                found=after.header(pair.new),
+                details={
+                    "from": pair.old,
+                    "to": pair.new,
+                    "score": round(pair.score, 3),
+                    "evidence": pair.evidence,
+                },
             )
         )
     return events
 
 
-def _likeness(
-    before: Snapshot, after: Snapshot, old: str, new: str, resemblance: Resemblance | None
-) -> tuple[float, list[str]]:
-    """How probable it is that two columns are one: place 0.35, kind of values 0.35, words 0.3."""
-    first, second = before.columns[old], after.columns[new]
-    evidence = []
-    place = _same_place(before, after, old, new)
-    if place == 1:
-        evidence.append("between the same columns")
-    kinds: tuple[ColumnType, ColumnType] = (first["type"], second["type"])
-    values = 1.0 if kinds[0] == kinds[1] else 0.5 if wider(*kinds) != "text" else 0.0
-    if values and resemblance is not None and place + _words(old, new) > 0.5:
-        alike = resemblance(old, new)
-        if alike is not None:
-            values *= alike
-    if values >= 0.5:
-        evidence.append(f"values of the same kind ({kinds[1]})")
-    words = _words(old, new)
-    if words >= 0.5:
-        evidence.append("similar words")
-    return 0.35 * place + 0.35 * values + 0.3 * words, evidence
+def _score(place: float, values: float, words: float) -> float:
+    return 0.35 * place + 0.35 * values + 0.3 * words
 
 
-def _same_place(before: Snapshot, after: Snapshot, old: str, new: str) -> float:
-    """The share of the two neighbours that are the same."""
-    first, second = _neighbours(before, old), _neighbours(after, new)
-    return sum(a == b for a, b in zip(first, second, strict=True)) / 2
+def _possible(before: Snapshot, after: Snapshot, gone: Sequence[str], new: Sequence[str]) -> Iterator[_Pair]:
+    """The pairs that may be one column as far as can be told without their values.
+
+    Hundreds of columns that are gone and hundreds that are new are many pairs, so bounds that are quickly had go first.
+    """
+    if not (gone and new):
+        return
+    first, second = _neighbours(before), _neighbours(after)
+    words = {name: set(re.split(r"_+", name)) for name in (*gone, *new)}
+    matcher = difflib.SequenceMatcher(None)
+    for name in new:
+        matcher.set_seq2(name)
+        kind: ColumnType = after.columns[name]["type"]
+        for old in gone:
+            place = sum(a == b for a, b in zip(first[old], second[name], strict=True)) / 2
+            was: ColumnType = before.columns[old]["type"]
+            values = 1.0 if was == kind else 0.5 if wider(was, kind) != "text" else 0.0
+            if _score(place, values, 1.0) < RENAME_THRESHOLD:
+                continue
+            matcher.set_seq1(old)
+            shared = len(words[old] & words[name]) / max(len(words[old]), len(words[name]))
+            if _score(place, values, max(shared, matcher.quick_ratio())) < RENAME_THRESHOLD:
+                continue
+            pair = _Pair(old, name, kind, place, values, max(shared, matcher.ratio()))
+            if pair.score >= RENAME_THRESHOLD:
+                yield pair
 
 
-def _neighbours(snapshot: Snapshot, name: str) -> tuple[str | None, str | None]:
+def _by_values(pairs: list[_Pair], resemblance: Resemblance) -> list[_Pair]:
+    """The pairs, each held to how alike its columns' values are, where that is worth asking."""
+    asked = [(p.old, p.new) for p in pairs if p.values and p.place + p.words > 0.5]
+    alike = resemblance(asked) if asked else {}
+    held = []
+    for pair in pairs:
+        likeness = alike.get((pair.old, pair.new))
+        values = pair.values if likeness is None else pair.values * likeness
+        held.append(_Pair(pair.old, pair.new, pair.kind, pair.place, values, pair.words))
+    return held
+
+
+def _neighbours(snapshot: Snapshot) -> dict[str, tuple[str | None, str | None]]:
+    """The columns beside each column, markers passed over."""
     names = [n for n in snapshot.columns if not n.endswith(MARKER)]
-    at = names.index(name)
-    return (names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None)
-
-
-def _words(old: str, new: str) -> float:
-    first, second = re.split(r"_+", old), re.split(r"_+", new)
-    shared = len(set(first) & set(second)) / max(len(set(first)), len(set(second)))
-    return max(shared, difflib.SequenceMatcher(None, old, new).ratio())
+    return dict(zip(names, zip([None, *names], [*names[1:], None], strict=False), strict=True))

@@ -6,7 +6,7 @@ periods themselves delivered: what is found does not depend on what else is load
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg2 import sql
@@ -20,6 +20,7 @@ from datawarp.warehouse.types import conversion
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+_MOST_AT_ONCE = 200  # columns, or pairs of them, in one query
 _NUMBERS: tuple[ColumnType, ...] = ("integer", "numeric")
 
 
@@ -32,75 +33,83 @@ def snapshot(standing: Standing) -> Snapshot:
 def likeness_of_values(cursor: Cursor, before: Standing, after: Standing) -> Resemblance:
     """For texts and dates the share of distinct values in common; for numbers how near their averages are."""
 
-    def resemblance(old: str, new: str) -> float | None:
-        first, second = _values(cursor, before, old), _values(cursor, after, new)
-        if first is None or second is None:
-            return None
-        numbers = [column.delivered in _NUMBERS for column in (first, second)]
-        if all(numbers):
-            return _near(cursor, first, second)
-        return 0.0 if any(numbers) else _shared(cursor, first, second)
+    def resemblance(pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], float | None]:
+        first = _Values(cursor, before, {old for old, _ in pairs})
+        second = _Values(cursor, after, {new for _, new in pairs})
+        likeness: dict[tuple[str, str], float | None] = {}
+        texts, numbers = [], []
+        for pair in pairs:
+            kinds = [values.are_numbers.get(name) for values, name in zip((first, second), pair, strict=True)]
+            if None in kinds:
+                likeness[pair] = None
+            elif all(kinds):
+                numbers.append(pair)
+            elif any(kinds):
+                likeness[pair] = 0.0
+            else:
+                texts.append(pair)
+        if numbers:
+            low, high = (v.averages({p[i] for p in numbers}) for i, v in enumerate((first, second)))
+            likeness |= {pair: _near(low.get(pair[0]), high.get(pair[1])) for pair in numbers}
+        for begin in range(0, len(texts), _MOST_AT_ONCE):
+            likeness |= _shared(cursor, first, second, texts[begin : begin + _MOST_AT_ONCE])
+        return likeness
 
     return resemblance
 
 
-@dataclass(frozen=True)
 class _Values:
-    """The values of a column that one load brought: their type then, and where they are now."""
+    """The values of some columns that one load brought: their types then, and where and what they are now."""
 
-    delivered: ColumnType
-    stored: ColumnType
-    table: sql.Identifier
-    column: sql.Identifier
-    load: sql.Composed
-
-    @property
-    def text(self) -> sql.Composed:
-        """Each value as it prints, which no widening changes."""
-        return sql.SQL(conversion(self.stored, "text")).format(self.column)
-
-
-def _values(cursor: Cursor, standing: Standing, name: str) -> _Values | None:
-    delivered = snapshot(standing).columns[name]["type"]
-    stored = (stored_columns(cursor, standing.table) or {}).get(name)
-    if stored is None:
-        return None
-    load = sql.SQL("_period = {} AND _load_id = {}").format(sql.Literal(standing.period), sql.Literal(standing.load_id))
-    return _Values(delivered, stored, sql.Identifier("staging", standing.table), sql.Identifier(name), load)
-
-
-def _near(cursor: Cursor, first: _Values, second: _Values) -> float | None:
-    averages = []
-    for values in (first, second):
-        if values.stored not in (*_NUMBERS, "text"):  # the contract keeps a type that these numbers do not have
-            return None
-        cursor.execute(
-            sql.SQL("SELECT avg(abs({}::double precision)) FROM {} WHERE {}").format(
-                values.column, values.table, values.load
-            )
+    def __init__(self, cursor: Cursor, standing: Standing, names: Iterable[str]) -> None:
+        self._cursor = cursor
+        stored = stored_columns(cursor, standing.table) or {}
+        delivered = snapshot(standing).columns
+        self._stored = {name: stored[name] for name in names if name in stored}
+        self.are_numbers = {name: delivered[name]["type"] in _NUMBERS for name in self._stored}
+        self._rows = sql.SQL("{} WHERE _period = {} AND _load_id = {}").format(
+            sql.Identifier("staging", standing.table), sql.Literal(standing.period), sql.Literal(standing.load_id)
         )
-        row = cursor.fetchone()
-        if row is None or row[0] is None:
-            return None
-        averages.append(float(row[0]))
-    low, high = sorted(averages)
+
+    def averages(self, names: Collection[str]) -> dict[str, float | None]:
+        """The average size of each column's numbers; none of a column whose type the contract keeps from them."""
+        # What was delivered as numbers is stored as numbers or text, but for a type that the contract keeps.
+        asked = sorted(name for name in names if self._stored[name] in (*_NUMBERS, "text"))
+        found: dict[str, float | None] = {}
+        for begin in range(0, len(asked), _MOST_AT_ONCE):
+            part = asked[begin : begin + _MOST_AT_ONCE]
+            averages = sql.SQL(", ").join(
+                sql.SQL("avg(abs({}::double precision))").format(sql.Identifier(name)) for name in part
+            )
+            self._cursor.execute(sql.SQL("SELECT {} FROM {}").format(averages, self._rows))
+            [row] = self._cursor.fetchall()
+            found |= dict(zip(part, row, strict=True))
+        return found
+
+    def distinct(self, name: str) -> sql.Composed:
+        """The different values of a column, each as it prints, which no widening changes."""
+        column = sql.Identifier(name)
+        return sql.SQL("SELECT DISTINCT {} AS value FROM {} AND {} IS NOT NULL").format(
+            sql.SQL(conversion(self._stored[name], "text")).format(column), self._rows, column
+        )
+
+
+def _near(first: float | None, second: float | None) -> float | None:
+    if first is None or second is None:
+        return None
+    low, high = sorted((first, second))
     return (low / high) ** 0.5 if high else 1.0
 
 
-def _shared(cursor: Cursor, first: _Values, second: _Values) -> float | None:
-    distinct = [
-        sql.SQL("SELECT DISTINCT {} AS value FROM {} WHERE {} AND {} IS NOT NULL").format(
-            values.text, values.table, values.load, values.column
-        )
-        for values in (first, second)
-    ]
-    cursor.execute(
+def _shared(
+    cursor: Cursor, first: _Values, second: _Values, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], float | None]:
+    counted = [
         sql.SQL(
-            "WITH first AS MATERIALIZED ({}), second AS MATERIALIZED ({}) SELECT (SELECT count(*) FROM first), "
-            "(SELECT count(*) FROM second), (SELECT count(*) FROM first JOIN second USING (value))"
-        ).format(*distinct)
-    )
-    row = cursor.fetchone()
-    assert row is not None
-    fewer = min(row[0], row[1])
-    return row[2] / fewer if fewer else None
+            "(WITH first AS MATERIALIZED ({}), second AS MATERIALIZED ({}) SELECT {}, (SELECT count(*) FROM first), "
+            "(SELECT count(*) FROM second), (SELECT count(*) FROM first JOIN second USING (value)))"
+        ).format(first.distinct(old), second.distinct(new), sql.Literal(number))
+        for number, (old, new) in enumerate(pairs)
+    ]
+    cursor.execute(sql.SQL(" UNION ALL ").join(counted))
+    return {pairs[n]: shared / min(a, b) if min(a, b) else None for n, a, b, shared in cursor.fetchall()}
