@@ -413,6 +413,62 @@ North|55|9.5|8.8
 South|61|8.7|7.1""",
         [((1, 1), (2, 3), "Measure; Value"), ((6, 6), (7, 8), "Region; Deaths; Rate; Lower")],
     ),
+    "a remark below labels that are numbers": (
+        """
+Week|2022|2023
+27|31|42
+28|30|41
+1|29|
+2|28|
+Data are provisional and subject to change.""",
+        [
+            ((1, 1), (2, 5), "Week; 2022; 2023"),
+        ],
+    ),
+    "fillers in a header and notes directly below the body": (
+        """
+|All||||All
+|Up to 26|.|Up to 26|Over 36|.
+|0 to 1|1 to 26|.|.|.
+Sep-2011|33452|29135|359166|7434|392467
+Oct-2011|32981|29899|358615|7469|389797
+Nov-2011|33075|30006|356019|7629|386977
+Dec-2011|36967|29596|346716|.|375719
+Source: referral statistics
+1. Figures are rounded.""",
+        [
+            (
+                (1, 3),
+                (4, 7),
+                "; All | Up to 26 | 0 to 1; All | . | 1 to 26; All | Up to 26 | .; All | Over 36 | .; All | .",
+            )
+        ],
+    ),
+    "a unit of the table near its right end": (
+        """
+Road traffic
+|||Billion vehicle miles
+Year|Cars|Vans|Buses|All
+1949|12.6|4.0|1.9|18.5
+1950|15.9|4.8|2.7|23.4
+1951|18.2|5.1|2.6|25.9""",
+        [
+            ((3, 3), (4, 6), "Year; Cars; Vans; Buses; All"),
+        ],
+    ),
+    "codes and their labels directly above notes": (
+        """
+Value|Label
+1|Male
+2|Female
+9|Not stated
+Source: registers
+1. Figures are rounded.
+[c] = suppressed""",
+        [
+            ((1, 1), (2, 4), "Value; Label"),
+        ],
+    ),
 }
 
 NO_TABLES = {

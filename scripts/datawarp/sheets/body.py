@@ -120,7 +120,9 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         if values and not gap and end == i - 1:
             is_row = is_row or view.kinds[i][values[0]] == NUMBER  # a total without a label
         if filled and not values:
+            # A text by itself below labels that are numbers (weeks, ages) is a label without figures, or a remark.
             is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
+            is_row = is_row and (filled != columns[:1] or bool(stub))
         if not filled and len(stub) >= 2 and not gap and not noted:
             is_row = end is None or not _reads_as_note(view, i, columns)
         if is_row and end is not None and len(filled) + len(stub) == 2 and _explains_a_symbol(view, i, columns):
@@ -195,7 +197,8 @@ def _text_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         if end is not None and repeats(view, found.row, i, first, last):
             why = "the next row names columns anew"
             break
-        if 2 * len(filled) < usual or (gap and end is not None and len(filled) < usual):
+        noted = end is not None and len(filled) < usual and _reads_as_note(view, i, columns)
+        if noted or 2 * len(filled) < usual or (gap and end is not None and len(filled) < usual):
             why = "what follows is notes, not rows of the table"
             if gap and end is not None:
                 break

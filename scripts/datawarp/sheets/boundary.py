@@ -190,9 +190,16 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
     total = _data_score(view, i, sample, data, heads, banner=sample[0] in banners or unit is not None)
     total += _text_score(view, i, sample, text, heads)
     total -= _unfinished(view, [j for j in sample[:6] if j not in banners and j != unit], data)
+    total -= _over_nothing(view, i, empty, heads)
     # Nested labels (country, region, district) often have one heading or none: they weigh less than columns that do.
     headless = sum(heads[c] == BLANK for c in text)
     return Boundary(i, total / (len(columns) - 0.5 * max(0, headless - 1)), data, text, empty, sample)
+
+
+def _over_nothing(view: View, i: int, empty: Sequence[int], heads: dict[int, str]) -> float:
+    """The cost of figures above columns without a cell: a last record is no heading, a series of periods to come is."""
+    figures = [c for c in empty if heads[c] == NUMBER]
+    return 0.8 * len(figures) if figures and not is_sequence([view.value(i, c) for c in figures]) else 0.0
 
 
 def _stands_over(view: View, i: int, data: Sequence[int], first: int, last: int) -> bool:
@@ -234,7 +241,8 @@ def _data_score(
             repeats = below.count(DATE) if head == DATE else 0
             total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
         elif head == MARKER:
-            total += 0.8 if one_line(view.value(i, c)).isalpha() else -0.6
+            filler = named > 0 and i > 0 and head_kind(view, i - 1, c) != BLANK  # a dot where a tier has no more to say
+            total += 0.8 if one_line(view.value(i, c)).isalpha() else 0.3 if filler else -0.6
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
             total += 0.3 if above else -0.2

@@ -20,7 +20,7 @@ _TITLE = re.compile(
     r"(?:table|figure|chart|worksheet|annex|part|section|title|period|source|return\s+to|back\s+to|contents)\b", re.I
 )
 _UNIT_LINE = re.compile(
-    r"[(]?(?:numbers?|per\s?cent(?:ages?)?|percentages?|%|rates?|thousands?|millions?|index\b.*"
+    r"[(]?(?:numbers?|per\s?cent(?:ages?)?|percentages?|%|rates?|(?:thousand|million|billion)s?\b.*|index\b.*"
     r"|£\s?(?:thousands?|millions?|billions?|m|bn|000s?)?)[)]?",
     re.I,
 )

@@ -127,7 +127,8 @@ def reason_against(view: View, candidate: Candidate) -> str | None:
         return "prose with a stray figure" if long else None
     if figures and columns[0] not in figures and len(figures) >= 2:
         return None  # nothing but markers where figures belong: a table suppressed whole
-    if not figures and len(columns) >= 2 and sum(bool(found) for found in texts.values()) <= 1:
+    answered = [c for c in columns if view.down[c][rows.start : rows.stop].strip(BLANK)]
+    if not figures and len(columns) >= 2 and len(answered) <= 1:
         return "a form: questions without answers"
     if _is_contents(view, candidate, heads):
         return "a list of contents: names of sheets and their titles"

@@ -28,6 +28,8 @@ _DECIMAL = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3})+)?(?:\.\d+)?(?:[eE][-+]\
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _CODE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9_.:/-]+|0\d+")
+# Symbols that stand for a figure and nothing else; a letter or a word alone may be a grade, a flag or a category.
+_SYMBOL = re.compile(r"\*{1,6}|[-–—−]{1,20}|:{1,2}|\.{1,4}|…|~|\[(?:c|k|u|w|x|z|low)\]", re.I)
 # The largest share of words among the filled cells of a column that is still one of figures.
 MOST_WORDS = 0.1
 
@@ -129,6 +131,8 @@ class TextTally:
                 return "date"
             if slashed and slashed + c["marker"] == self.total:
                 return "date" if day_first or c["day_first_date"] or not c["either_date"] else "text"
+            if self.total == c["marker"] and all(_SYMBOL.fullmatch(text.strip()) for text in self.kept):
+                return "integer"  # suppressed whole in this release: a later one widens it
             return "numeric" if self.all_percent and not numbers else "text"
         whole = whole_numbers and not c["decimal"]
         others = c["text"] + c["code"] + c["iso_date"] + slashed
