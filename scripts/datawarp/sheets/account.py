@@ -13,6 +13,7 @@ from datawarp.sheets.view import View
 
 if TYPE_CHECKING:
     from datawarp.sheets.detect import Candidate
+    from datawarp.sheets.packed import PackedRows
 
 
 SPARSE = 8  # cells of a row that are looked at one by one for white space
@@ -61,8 +62,19 @@ def body_of(grid: Grid, table: TableFinding) -> BodyCells:
     """The body of a table in a complete grid, read once."""
     if table.body is None:
         first, last = table.data_rows
-        table.body = body_cells(grid.rows[first - 1 : last], table, first)
+        if grid.packed is not None:
+            table.body = _packed_body(grid.packed, table)
+        else:
+            table.body = body_cells(grid.rows[first - 1 : last], table, first)
     return table.body
+
+
+def _packed_body(rows: PackedRows, table: TableFinding) -> BodyCells:
+    first, last = table.data_rows
+    filled = rows.filled(first - 1, last, table.first_column, table.last_column)
+    where = slice(first - 1, last) if len(filled) == last - first + 1 else filled
+    columns: dict[int, Sequence[Cell]] = {c.index: rows.sheet.column(c.index, where) for c in table.columns}
+    return BodyCells((filled + 1).tolist(), columns)
 
 
 def sample_body(grid: Grid, table: TableFinding) -> BodyCells:

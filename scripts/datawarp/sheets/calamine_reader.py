@@ -60,7 +60,7 @@ def fill(shell: Grid, index: int, workbook: Any) -> None:
 
 
 def _rows(sheet: Any) -> list[list[Cell]]:
-    """Rows from A1 on; blanks as None, no blanks at a row's end.
+    """Rows from A1 on; blanks as None, no blanks at a row's end and no blank rows at the sheet's.
 
     Leading blank rows are added here, since python-calamine would make each as wide as the sheet.
     """
@@ -69,7 +69,10 @@ def _rows(sheet: Any) -> list[list[Cell]]:
     top, left = sheet.start
     rows = sheet.to_python(skip_empty_area=True)
     blank_cells: list[Cell] = [None] * left
-    return [[] for _ in range(top)] + [_row(blank_cells, row) if left else _trimmed(row) for row in rows]
+    found = [[] for _ in range(top)] + [_row(blank_cells, row) if left else _trimmed(row) for row in rows]
+    while found and not found[-1]:
+        found.pop()
+    return found
 
 
 def _row(blank_cells: list[Cell], row: list[Any]) -> list[Cell]:

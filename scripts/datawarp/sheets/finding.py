@@ -12,6 +12,7 @@ from typing import Literal
 
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.notation import Notation
+from datawarp.sheets.whole_column import WholeColumn
 
 Kind = Literal["data", "notes", "empty", "chart", "form"]
 ColumnKind = Literal["integer", "numeric", "text", "date", "timestamp", "boolean"]
@@ -75,6 +76,8 @@ class Account:
 
 def types_of(cells: Sequence[Cell]) -> frozenset[type]:
     """The Python types of cells, blanks apart."""
+    if isinstance(cells, WholeColumn):
+        return cells.types
     return frozenset(map(type, cells)) - {type(None)}
 
 

@@ -16,6 +16,7 @@ from datawarp.sheets.notation import Decimal
 
 if TYPE_CHECKING:
     from datawarp.sheets.csv_stream import CsvStream
+    from datawarp.sheets.packed import PackedRows
 
 Cell = str | bool | int | float | date | datetime | time | timedelta | None
 Visibility = Literal["visible", "hidden", "veryhidden"]
@@ -57,6 +58,7 @@ class Grid:
     complete: bool = True
     tail: Sequence[Sequence[Cell]] = ()
     stream: CsvStream | None = None  # the whole body, when the grid is not complete
+    packed: PackedRows | None = None  # the same as ``rows``, where the sheet is held as arrays
     unread: str | None = None  # why a member of an archive was left out: it is no data file
     decimal: Decimal = "."  # how the texts of a text file write figures, by and large
     even: bool = False  # all records of a text file, blank lines apart, have the same number of fields, three or more

@@ -47,3 +47,18 @@ def telling_styles(formats: list[int], codes: dict[int, str]) -> dict[int, str]:
         if code and tells(code):
             known[number] = code
     return {style: known[number] for style, number in enumerate(formats) if number in known}
+
+
+def prints_day(code: str) -> bool | None:
+    """Whether the first section of a format code prints a number as a day or a time; None for an elapsed time."""
+    first = _LITERAL.sub("", code).partition(";")[0]
+    if re.search(r"\[(?:h+|m+|s+)\]", first, re.I):
+        return None
+    return re.search(r"[dmyhs]|a/p|am/pm", re.sub(r"\[[^\]]*\]", "", first), re.I) is not None
+
+
+def day_styles(formats: list[int], codes: dict[int, str]) -> tuple[frozenset[int], frozenset[int]]:
+    """The styles that print a number as a day or a time, and those that print it as an elapsed time."""
+    told = {number: prints_day(codes.get(number) or BUILT_IN.get(number) or "") for number in set(formats)}
+    days, elapsed = (frozenset(s for s, number in enumerate(formats) if told[number] is kind) for kind in (True, None))
+    return days, elapsed

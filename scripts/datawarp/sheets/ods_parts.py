@@ -9,7 +9,7 @@ import zipfile
 from typing import Any
 
 from datawarp.sheets.grid import Merge
-from datawarp.sheets.parts import SheetParts
+from datawarp.sheets.parts import Parts, SheetParts
 
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
@@ -23,7 +23,7 @@ MOST_REPEATED = 1000
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 
 
-class OdsParts:
+class OdsParts(Parts):
     """The sheets of one .ods package, scanned together."""
 
     def __init__(self, package: zipfile.ZipFile) -> None:
@@ -46,10 +46,6 @@ class OdsParts:
                     walker.column(element)
                 else:
                     self._sheets.append(walker.end())
-
-    def is_large_and_dense(self, index: int) -> bool:
-        """Never: these scans are short, or done when the file is opened."""
-        return False
 
     def scan(self, index: int) -> SheetParts:
         """What was found on sheet ``index``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,18 @@ BYTES_PER_CELL = 24
 def spans_too_much(area: int, size: int) -> bool:
     """Whether cells that span ``area`` are far fewer, by the ``size`` of their XML in bytes, and the area is large."""
     return area > 20_000_000 and area > 8 * (size // BYTES_PER_CELL)
+
+
+class Parts(ABC):
+    """What a scan of a workbook's own bytes adds to the fast reader's cells."""
+
+    @abstractmethod
+    def scan(self, index: int) -> SheetParts:
+        """What it finds on sheet ``index`` of the workbook."""
+
+    def read_whole(self, index: int, grid: Grid) -> bool:
+        """Read sheet ``index`` into ``grid`` without the fast reader, where there is a faster way; whether it was."""
+        return False
 
 
 @dataclass
@@ -35,6 +48,14 @@ class SheetParts:
     def sparse(self) -> bool:
         """Whether a few cells far apart span an area that would not fit in memory."""
         return spans_too_much(self.rows * self.columns, self.size)
+
+    def add(self, other: SheetParts) -> None:
+        """Add what was found in a later part of the sheet."""
+        self.errors += other.errors
+        self.hidden_rows |= other.hidden_rows
+        self.hidden_columns |= other.hidden_columns
+        self.uncalculated += other.uncalculated
+        self.first_uncalculated = self.first_uncalculated or other.first_uncalculated
 
     def complete(self, grid: Grid) -> None:
         """Put into ``grid`` what the fast reader left out."""

@@ -19,6 +19,7 @@ from datawarp.sheets.finding import BodyCells, ColumnFinding, ColumnKind, TableF
 from datawarp.sheets.grid import Cell, Grid
 from datawarp.sheets.notation import PLAIN, Decimal, Evidence, Notation
 from datawarp.sheets.texts import MOST_WORDS, TextTally, day_in, figure, text_class
+from datawarp.sheets.whole_column import WholeColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,13 +68,14 @@ def note_notations(grid: Grid, table: TableFinding) -> None:
 
 def _notation(cells: Sequence[Cell], file: Decimal) -> Notation:
     """How a column's texts write figures, in a file that means ``file`` by and large."""
-    first = next((v for v in cells if isinstance(v, str) and _DIGIT.search(v)), "")
+    some = cells.counted if isinstance(cells, WholeColumn) else cells
+    first = next((v for v in some if isinstance(v, str) and _DIGIT.search(v)), "")
     percent = first.rstrip().endswith("%")
     if file == "." and not percent:
         return PLAIN
-    texts = {v for v in cells if isinstance(v, str)}
+    texts = set(counted_texts(cells))
     decimal = file if file == "." else Evidence.of(texts).decimal(file)
-    percent = percent and not any(isinstance(v, int | float) for v in cells)
+    percent = percent and not types_of(cells) & {int, float, bool}
     return Notation(decimal, percent and TextTally.of(texts, Notation(decimal)).all_percent)
 
 
@@ -82,7 +84,7 @@ def _day_first(table: TableFinding, body: BodyCells) -> bool:
     for column in table.columns:
         cells = body.columns[column.index]
         if str in body.types(column.index) and any(isinstance(v, str) and v.count("/") == 2 for v in cells[:20]):
-            counts = TextTally.of([v for v in cells if isinstance(v, str)]).counts
+            counts = TextTally.of(counted_texts(cells)).counts
             dates = counts["day_first_date"] + counts["either_date"] + counts["same_date"]
             if counts["day_first_date"] and dates + counts["marker"] == counts.total():
                 return True
@@ -128,7 +130,7 @@ def column_type(
         and (_begins_with_words(cells, notation) or (types == {str} and _is_words(cells)))
     ):
         return "text", {}
-    texts = Counter([v for v in cells if isinstance(v, str)]) if str in types else Counter()
+    texts = counted_texts(cells) if str in types else Counter()
     found = wanted or _natural_type(cells, types, TextTally.of(texts, notation), texts, day_first)
     if found == "text":
         return found, {}
@@ -138,6 +140,11 @@ def column_type(
     if types - {str} - _OWN[found] or wanted:
         kept.update(printed(v) for v in cells if not isinstance(v, str | None) and typed_value(v, found) is None)
     return found, dict(sorted(kept.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def counted_texts(cells: Sequence[Cell]) -> Counter[str]:
+    """How often each text occurs, in the order of their first cells."""
+    return cells.counted if isinstance(cells, WholeColumn) else Counter([v for v in cells if isinstance(v, str)])
 
 
 def _begins_with_words(cells: Sequence[Cell], notation: Notation) -> bool:
@@ -159,7 +166,7 @@ def _is_words(cells: Sequence[Cell]) -> bool:
     trial = TextTally.of([v for v in cells[:TRIAL] if isinstance(v, str)])
     if trial.counts["text"] + trial.counts["code"] < 0.5 * trial.total or not trial.total:
         return False
-    texts = pa.array(cells, pa.string())
+    texts = cells.array(str) if isinstance(cells, WholeColumn) else pa.array(cells, pa.string())
     lettered = pc.sum(pc.match_substring_regex(texts, "[A-Za-z]{2}|[A-Za-z][0-9]")).as_py() or 0
     return bool(lettered > 0.5 * (len(texts) - texts.null_count))
 
@@ -175,10 +182,12 @@ def _natural_type(
     if not others:
         return tally.verdict(day_first=day_first) if tally.total else "integer"
     if others <= {int, float}:
+        if isinstance(cells, WholeColumn):
+            return tally.verdict(cells.count_figures(), cells.whole(), day_first)
         numbers = [v for v in cells if isinstance(v, int | float)]
         return tally.verdict(len(numbers), all_whole(numbers), day_first)
     if others <= {date, datetime} and all(is_marker(t) for t in texts if t.strip()):
-        return "date" if all(_is_midnight(v) for v in cells) else "timestamp"
+        return "date" if datetime not in others or all(_is_midnight(v) for v in cells) else "timestamp"
     return "text"
 
 
@@ -194,6 +203,8 @@ def _is_whole(value: Cell) -> TypeGuard[int | float]:
 
 def all_whole(cells: Sequence[Cell]) -> bool:
     """Whether all numbers are whole and exact as 64-bit integers; so is a column without any number."""
+    if isinstance(cells, WholeColumn):
+        return cells.whole()
     if len(cells) <= SHORT:
         numbers: list[Any] = [v for v in cells if v is not None]
         if set(map(type, numbers)) <= {float}:
@@ -266,6 +277,8 @@ def arrow_column(cells: Sequence[Cell], column: ColumnFinding, types: Set[type])
         return plain, None
     # Texts are converted once per distinct value; other cells one by one, since 1 and True are the same key.
     notation = column.notation or PLAIN
+    if isinstance(cells, WholeColumn) and (mixed := _mixed_column(cells, found, types, notation)) is not None:
+        return mixed
     texts = {v: typed_value(v, found, notation) for v in set(cells) if isinstance(v, str)} if str in types else {}
     values = [
         texts[v] if isinstance(v, str) else v if type(v) is float and found == "numeric" else typed_value(v, found)
@@ -288,19 +301,33 @@ def arrow_column(cells: Sequence[Cell], column: ColumnFinding, types: Set[type])
     return pa.array(values, arrow_type(found)), None if marked.null_count == len(marked) else marked
 
 
+def _mixed_column(
+    cells: WholeColumn, found: ColumnKind, types: Set[type], notation: Notation
+) -> tuple[pa.Array, pa.Array | None] | None:
+    """The values and markers of a column of figures with texts among them; None for any other column."""
+    import pyarrow as pa
+
+    if found not in ("integer", "numeric") or not types <= {float, str}:
+        return None
+    texts = {text: typed_value(text, found, notation) for text in cells.counted}
+    try:
+        values, marks = cells.mapped(texts, arrow_type(found))
+    except pa.ArrowInvalid:
+        return None
+    return values, None if marks.null_count == len(marks) else marks
+
+
 def _plain_column(cells: Sequence[Cell], found: ColumnKind) -> pa.Array | None:
     """The values of a column whose cells are all of its own Python types, or None when some do not fit it."""
     import pyarrow as pa
 
+    if isinstance(cells, WholeColumn):
+        return _plain_whole(cells, found)
     values: Sequence[Any] = cells
     if found == "text":
         if len(cells) <= SHORT:
             return pa.array([v if v and not v.isspace() else None for v in values], pa.string())
-        import pyarrow.compute as pc
-
-        texts = pa.array(cells, pa.string())
-        blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
-        return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
+        return _without_white(pa.array(cells, pa.string()))
     if found == "integer":
         if len(cells) <= SHORT:
             return pa.array([v if v is None else int(v) for v in values], pa.int64()) if all_whole(cells) else None
@@ -313,6 +340,31 @@ def _plain_column(cells: Sequence[Cell], found: ColumnKind) -> pa.Array | None:
             return None
         return pa.array([typed_value(v, found) for v in cells], arrow_type(found))
     return pa.array(cells, arrow_type(found))
+
+
+def _without_white(texts: pa.Array) -> pa.Array:
+    """Texts, with null for those of white space alone."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
+    return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
+
+
+def _plain_whole(cells: WholeColumn, found: ColumnKind) -> pa.Array | None:
+    """:func:`_plain_column` of a column that is read as arrays."""
+    import pyarrow as pa
+
+    if found == "text":
+        return _without_white(cells.array(str))
+    if found == "boolean":
+        return cells.array(bool)
+    if found in ("date", "timestamp"):
+        return None if datetime in cells.types else cells.array(date).cast(arrow_type(found))
+    try:
+        return cells.array(float).cast(arrow_type(found))
+    except pa.ArrowInvalid:
+        return None
 
 
 def typed_table(grid: Grid, table: TableFinding) -> pa.Table:

@@ -70,9 +70,8 @@ class View:
         return self.covered.get((self.numbers[i], column))
 
 
-def _telling_rows(rows: Sequence[Sequence[Cell]]) -> list[int]:
-    """Numbers of the rows of a large sheet that detection looks at."""
-    fills = [len(row) - row.count(None) for row in rows]
+def _telling_rows(fills: list[int]) -> list[int]:
+    """Numbers of the rows of a large sheet that detection looks at, told from how many cells of each are filled."""
     usual = Counter(fills).most_common(1)[0][0]
     for limit in (0.5 * usual, 2, 0):
         unusual = [i for i, fill in enumerate(fills) if fill <= limit]
@@ -80,17 +79,22 @@ def _telling_rows(rows: Sequence[Sequence[Cell]]) -> list[int]:
             break
     else:
         unusual = unusual[:MOST_UNUSUAL]
-    chosen = set(range(min(HEAD, len(rows)))) | set(range(max(0, len(rows) - TAIL), len(rows)))
+    chosen = set(range(min(HEAD, len(fills)))) | set(range(max(0, len(fills) - TAIL), len(fills)))
     for i in unusual:
-        chosen.update(range(max(0, i - AROUND), min(len(rows), i + AROUND + 1)))
+        chosen.update(range(max(0, i - AROUND), min(len(fills), i + AROUND + 1)))
     return sorted(chosen)
+
+
+def _fills(grid: Grid) -> list[int]:
+    """How many cells of each row hold anything."""
+    return grid.packed.fills() if grid.packed is not None else [len(row) - row.count(None) for row in grid.rows]
 
 
 def view_of(grid: Grid) -> View:
     """The view of a grid; of a sample grid, its head and its tail."""
     if grid.complete:
-        numbers = list(range(len(grid.rows))) if len(grid.rows) <= WHOLE else _telling_rows(grid.rows)
-        rows = [grid.rows[i] for i in numbers]
+        numbers = list(range(len(grid.rows))) if len(grid.rows) <= WHOLE else _telling_rows(_fills(grid))
+        rows: list[Sequence[Cell]] = list(grid.packed.pick(numbers)) if grid.packed else [grid.rows[i] for i in numbers]
     else:
         head, tail = grid.rows[:HEAD], grid.tail[-TAIL:]
         tail = tail[max(0, len(head) + len(tail) - grid.n_rows) :]  # of a short file the tail begins within the head

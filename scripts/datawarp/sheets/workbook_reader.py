@@ -7,29 +7,17 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob
 from datawarp.sheets.calamine_reader import fill, open_calamine, sheet_shells
 from datawarp.sheets.content import Format
 from datawarp.sheets.grid import Grid
-from datawarp.sheets.parts import SheetParts
+from datawarp.sheets.parts import Parts
 
 # Problems of a file that one reader has; another one is tried.
 BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, RuntimeError, AssertionError)
-
-
-class Parts(Protocol):
-    """What a scan of the file's own bytes adds to the fast reader's cells."""
-
-    def is_large_and_dense(self, index: int) -> bool:
-        """Whether sheet ``index`` may be scanned while it is read."""
-        ...
-
-    def scan(self, index: int) -> SheetParts:
-        """What it found on sheet ``index`` of the workbook."""
-        ...
 
 
 def read_workbook(blob: Blob, content: Format, sheet: str | None = None) -> Iterator[Grid]:
@@ -71,14 +59,7 @@ def _fast(blob: Blob, file: Path | io.BytesIO, content: Format, sheet: str | Non
                 continue
             if parts is None:
                 fill(grid, index, workbook)
-            elif parts.is_large_and_dense(index):
-                from concurrent.futures import ThreadPoolExecutor
-
-                with ThreadPoolExecutor(1) as beside:  # the fast reader leaves Python's lock alone while it parses
-                    scanned = beside.submit(parts.scan, index)
-                    fill(grid, index, workbook)
-                    scanned.result().complete(grid)
-            else:
+            elif not parts.read_whole(index, grid):
                 found = parts.scan(index)
                 if found.sparse:
                     _read_sparse(file, index, grid)

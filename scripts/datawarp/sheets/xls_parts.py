@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from datawarp.sheets.number_formats import telling_styles
-from datawarp.sheets.parts import SheetParts
+from datawarp.sheets.parts import Parts, SheetParts
 
 BOF, EOF, BOUNDSHEET, FORMAT, XF = 0x0809, 0x000A, 0x0085, 0x041E, 0x00E0
 ROW, COLINFO, NUMBER, RK, MULRK, FORMULA, BOOLERR = 0x0208, 0x007D, 0x0203, 0x027E, 0x00BD, 0x0006, 0x0205
@@ -28,7 +28,7 @@ _CELL = struct.Struct("<HHH")
 MOST_FORMATS = 200_000
 
 
-class XlsParts:
+class XlsParts(Parts):
     """The workbook stream of one .xls file."""
 
     def __init__(self, data: bytes) -> None:
@@ -49,10 +49,6 @@ class XlsParts:
                 number, code = _format(self._stream[at : at + size], wide)
                 codes[number] = code
         self._styles = telling_styles(formats, codes)
-
-    def is_large_and_dense(self, index: int) -> bool:
-        """Never: these scans are short, or done when the file is opened."""
-        return False
 
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook."""

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from datawarp.sheets.grid import Merge
 from datawarp.sheets.number_formats import telling_styles
-from datawarp.sheets.parts import SheetParts
+from datawarp.sheets.parts import Parts, SheetParts
 from datawarp.sheets.xls_parts import ERRORS, MOST_FORMATS
 
 ROW_HEADER, CELL_ERROR, FORMULA_ERROR, LAST_CELL = 0, 3, 11, 11
 FORMAT, XF, COLUMN, BUNDLE_SHEET, MERGE, BEGIN_CELL_XFS, END_CELL_XFS = 44, 47, 60, 156, 176, 617, 618
 
 
-class XlsbParts:
+class XlsbParts(Parts):
     """The parts of one .xlsb package."""
 
     def __init__(self, package: zipfile.ZipFile) -> None:
@@ -39,10 +39,6 @@ class XlsbParts:
                 self._sheets.append(targets.get(data[12 : 12 + 2 * length].decode("utf-16-le")))
         styles = next((n for n in names if n.lower().endswith("styles.bin")), None)
         self._styles = _telling_styles(package.read(styles)) if styles else {}
-
-    def is_large_and_dense(self, index: int) -> bool:
-        """Never: these scans are short, or done when the file is opened."""
-        return False
 
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""

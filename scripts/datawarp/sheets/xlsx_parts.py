@@ -12,19 +12,26 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import IO
+from datetime import date
+from functools import cached_property
+from typing import IO, TYPE_CHECKING
 
+from datawarp.lean import bring_back
 from datawarp.sheets.blob import read_up_to
-from datawarp.sheets.grid import column_index
-from datawarp.sheets.number_formats import telling_styles
-from datawarp.sheets.parts import BYTES_PER_CELL, SheetParts, spans_too_much
+from datawarp.sheets.grid import Grid, column_index
+from datawarp.sheets.number_formats import day_styles, telling_styles
+from datawarp.sheets.parts import Parts, SheetParts, spans_too_much
 from datawarp.sheets.xlsx_formats import CellFormats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BLOCK = 4 << 20
 # Number formats are those of columns: the first blocks of a sheet show them.
-FORMAT_BLOCKS = 3
-# Sheets with more XML than this are scanned and read at the same time.
-LARGE = 32 << 20
+FORMAT_BYTES = 12 << 20
+# Workbooks whose sheets have more XML than this are read as arrays, the small sheets among them apart: what that
+# takes to begin is soon made up for.
+LARGE, WORTHWHILE = 4 << 20, 256 << 10
 MOST_COLUMNS = 16_384
 
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
@@ -33,7 +40,8 @@ _HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*\bhidden="(?:1|true)"[^>]*>')
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
 _STYLE = re.compile(rb"<(?:\w+:)?xf\s([^>]*)>")
 _NUMBER_FORMAT = re.compile(rb'\bnumFmtId\s*=\s*"(\d+)"')
-_DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="\$?[A-Z]+\$?\d+:\$?([A-Z]+)\$?(\d+)"')
+_ENCODING = re.compile(rb'\s*<\?xml[^>]*\bencoding=["\']([^"\']+)')
+_DATE_1904 = re.compile(rb'<(?:\w+:)?workbookPr\b[^>]*\bdate1904="(?:1|true)"')
 _WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
 _ERROR = re.compile(rb'<(?:\w+:)?c\b([^>]*\bt="e"[^>]*)>(.*?)</(?:\w+:)?c>', re.S)
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
@@ -44,15 +52,16 @@ _UNCALCULATED = re.compile(
 _MAYBE_UNCALCULATED = (b"f></c>", b"f><v></v>", b"f><v/>", b"/></c>", b"/><v></v>", b"f><v />")
 
 
-class XlsxParts:
+class XlsxParts(Parts):
     """The parts of one .xlsx or .xlsm package."""
 
     def __init__(self, package: zipfile.ZipFile) -> None:
         self._package = package
         self._names = {name.lower().lstrip("/"): name for name in package.namelist()}
-        workbook = self._workbook_part()
-        self.sheets = self._sheet_parts(workbook)
-        self._styles = self._telling_styles(workbook)
+        self._workbook = self._workbook_part()
+        self.sheets = self._sheet_parts(self._workbook)
+        self._formats, self._codes = self._number_formats()
+        self._styles = telling_styles(self._formats, self._codes)
 
     def _read(self, part: str) -> bytes:
         name = self._names.get(part.lower().lstrip("/"))
@@ -78,39 +87,69 @@ class XlsxParts:
             found.append(parts.get(ids[0]) if ids else None)
         return found
 
-    def _telling_styles(self, workbook: str) -> dict[int, str]:
-        part = next((p for a, p in self._related(workbook) if a.get("Type", "").endswith("/styles")), "xl/styles.xml")
-        xml = self._read(part)
+    def _part_of_type(self, name: str, usual: str) -> str:
+        """The part that the workbook relates to by this type."""
+        return next((p for a, p in self._related(self._workbook) if a.get("Type", "").endswith(f"/{name}")), usual)
+
+    def _number_formats(self) -> tuple[list[int], dict[int, str]]:
+        """The format number of each style, and the codes of the formats that the workbook defines."""
+        xml = self._read(self._part_of_type("styles", "xl/styles.xml"))
         codes = {int(a["numFmtId"]): a.get("formatCode", "") for a in _tags(xml, b"numFmt") if "numFmtId" in a}
         start = re.search(rb"<(?:\w+:)?cellXfs\b", xml)
         end = re.search(rb"</(?:\w+:)?cellXfs>", xml)
         if not start or not end:
-            return {}
+            return [], codes
         formats = [_NUMBER_FORMAT.search(style) for style in _STYLE.findall(xml, start.end(), end.start())]
-        return telling_styles([int(found[1]) if found else 0 for found in formats], codes)
+        return [int(found[1]) if found else 0 for found in formats], codes
 
-    def is_large_and_dense(self, index: int) -> bool:
-        """Whether sheet ``index`` is so large that it is scanned while it is read, and says that its cells lie close.
-
-        The word of its ``dimension`` is taken only where it fits the size of its XML.
-        """
+    def _name_of(self, index: int) -> str | None:
+        """The name in the package of sheet ``index``; None for an unknown part."""
         part = self.sheets[index] if index < len(self.sheets) else None
-        name = self._names.get(part.lower()) if part else None
-        size = self._package.getinfo(name).file_size if name else 0
-        if name is None or size < LARGE:
+        return self._names.get(part.lower()) if part else None
+
+    @cached_property
+    def _large(self) -> bool:
+        names = filter(None, map(self._name_of, range(len(self.sheets))))
+        return sum(self._package.getinfo(name).file_size for name in set(names)) >= LARGE
+
+    @cached_property
+    def _shared(self) -> pa.StringArray:
+        from datawarp.sheets.xlsx_texts import shared_strings
+
+        return shared_strings(self._read(self._part_of_type("sharedStrings", "xl/sharedStrings.xml")))
+
+    def read_whole(self, index: int, grid: Grid) -> bool:
+        """Read sheet ``index`` as arrays, where the workbook is large and written as spreadsheet programs write."""
+        name = self._name_of(index)
+        if name is None or not self._large or self._package.getinfo(name).file_size < WORTHWHILE:
             return False
-        with self._package.open(name) as stream:
-            dimension = _DIMENSION.search(stream.read(4096))
-        if not dimension:
+        bring_back("numpy")
+        from datawarp.sheets.xlsx_cells import Styles
+        from datawarp.sheets.xlsx_reader import read_rows
+        from datawarp.sheets.xlsx_texts import Irregular
+
+        epoch = date(1904, 1, 1) if _DATE_1904.search(self._read(self._workbook)) else date(1899, 12, 30)
+        try:
+            with self._package.open(name) as stream:
+                styles = Styles(*day_styles(self._formats, self._codes))
+                rows, around, parts = read_rows(stream, styles, self._shared, epoch, FORMAT_BYTES)
+        except Irregular:
             return False
-        area = int(dimension[2]) * (column_index(dimension[1].decode()) + 1)
-        return area >= size // (20 * BYTES_PER_CELL) and not spans_too_much(area, size)
+        declared = _ENCODING.match(around.head)
+        if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
+            return False
+        _scan_columns(around.head, parts)
+        if self._styles:
+            parts.number_formats = CellFormats(around.first, self._styles)
+        grid.rows = grid.packed = rows
+        grid.n_rows, grid.reader = len(rows), "arrays"
+        parts.complete(grid)
+        return True
 
     def scan(self, index: int) -> SheetParts:
         """Scan sheet ``index`` of the workbook; an unknown part gives an empty answer."""
         parts = SheetParts()
-        part = self.sheets[index] if index < len(self.sheets) else None
-        name = self._names.get(part.lower()) if part else None
+        name = self._name_of(index)
         if name is None:
             return parts
         kept = []
@@ -120,7 +159,7 @@ class XlsxParts:
                 _scan_block(block, parts, alone=alone)
                 if number == 0:
                     _scan_columns(block, parts)
-                if self._styles and number < FORMAT_BLOCKS:
+                if self._styles and number * BLOCK < FORMAT_BYTES:
                     kept.append(block)
         if self._styles:
             parts.number_formats = CellFormats(kept, self._styles)
@@ -162,6 +201,11 @@ def _scan_block(block: bytes, parts: SheetParts, *, alone: bool) -> None:
         widest = max(set(_WIDE.findall(block)), key=lambda letters: (len(letters), letters), default=b"Z")
         parts.columns = max(parts.columns, column_index(widest.decode()) + 1)
     parts.errors.extend(_errors(block))
+    note_rare(block, parts)
+
+
+def note_rare(block: bytes, parts: SheetParts) -> None:
+    """Add the hidden rows of a block and its formulas without a stored value."""
     for start in _tags_with(block, b"hidden="):
         tag = _HIDDEN_ROW.match(block, start)
         row = _ROW.match(tag[0]) if tag else None
