@@ -33,9 +33,8 @@ def samples(grid: Grid, table: TableFinding, column: ColumnFinding) -> list[str]
         return []
     first, last = table.data_rows
     found: dict[str, None] = {}
-    for row in grid.rows[first - 1 : min(last, first - 1 + ROWS_LOOKED_AT)]:
-        text = one_line(row[column.index]) if column.index < len(row) else ""
-        if text:
+    for cell in grid.column(column.index, first, min(last, first - 1 + ROWS_LOOKED_AT)):
+        if text := one_line(cell):
             found[text[:LONGEST_SAMPLE]] = None
         if len(found) == MOST_SAMPLES:
             break

@@ -7,7 +7,7 @@ ragged (shorter rows end in blanks). A cell is ``None`` (blank), ``str`` (as pri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -65,6 +65,12 @@ class Grid:
 
     def __post_init__(self) -> None:
         self.n_rows = self.n_rows or len(self.rows)
+
+    def column(self, index: int, first: int, last: int) -> Iterator[Cell]:
+        """Cells of column ``index`` (0-based) in the sheet rows from ``first`` to ``last`` (1-based)."""
+        if self.packed is not None:
+            return iter(self.packed.sheet.column(index, slice(first - 1, last)))
+        return (row[index] if index < len(row) else None for row in self.rows[first - 1 : last])
 
 
 def column_letters(index: int) -> str:

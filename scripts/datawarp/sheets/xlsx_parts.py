@@ -31,7 +31,7 @@ BLOCK = 4 << 20
 FORMAT_BYTES = 12 << 20
 # Workbooks whose sheets have more XML than this are read as arrays, the small sheets among them apart: what that
 # takes to begin is soon made up for.
-LARGE, WORTHWHILE = 4 << 20, 256 << 10
+LARGE, WORTHWHILE = 4 << 20, 1 << 20
 MOST_COLUMNS = 16_384
 
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
