@@ -469,6 +469,50 @@ Source: registers
             ((1, 1), (2, 4), "Value; Label"),
         ],
     ),
+    "months to come as rows": (
+        """
+Month|Seen|Waiting
+Apr-24|310|1250
+May-24|298|1281
+Jun-24|305|1302
+Jul-24||
+Aug-24||
+Sep-24||
+
+Source: hospital returns""",
+        [
+            ((1, 1), (2, 7), "Month; Seen; Waiting"),
+        ],
+    ),
+    "years by themselves above blocks of one header": (
+        """
+Prescriptions by chapter
+2022
+Chapter|Items|Cost
+01 Gastro|310|12.5
+02 Cardio|298|22.1
+Total|608|34.6
+
+2023
+Chapter|Items|Cost
+01 Gastro|305|13.5
+02 Cardio|290|21.0
+Total|595|34.5""",
+        [
+            ((3, 3), (4, 6), "Chapter; Items; Cost"),
+            ((9, 9), (10, 12), "Chapter; Items; Cost"),
+        ],
+    ),
+    "a sparse register without a header": (
+        """
+A|North East Office|||Citygate||19940401|0|
+B|North West Office|||City Tower||19980801|0|
+Q70|South West Office|Y57||Oakley Road||20150401|0|
+Q71|London Office|Y56||Southside|105 Victoria|20150401|0|x""",
+        [
+            ((0, 0), (1, 4), "; ; ; ; ; ; ; "),
+        ],
+    ),
 }
 
 NO_TABLES = {
@@ -514,4 +558,13 @@ Publication title|Statistical release
 Reporting period|April 2024
 Publication date|13/06/2024
 Frequency|Monthly""",
+    "steps of an instruction": """
+1|Open the dashboard
+2|Choose a provider
+3|Press refresh""",
+    "what was revised": """
+Revisions to previously published data
+Month|Provider|Nature of revision
+Jan-24|RA1|Resubmitted after validation
+Feb-24|RA2|Data corrected""",
 }

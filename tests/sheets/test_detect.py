@@ -182,6 +182,14 @@ def test_records_without_a_header() -> None:
     assert [c.name for c in found.columns] == ["column_a", "column_b", "column_c"]
 
 
+def test_labels_beside_figures_below_a_title_have_no_header() -> None:
+    rows: Rows = [["Figure 2: Share of activity"], [], ["Acute", 61.2], ["Community", 22.1], ["Ambulance", 4.2]]
+    for above in (rows, rows[2:]):
+        found = table([*above, [], ["Source: hospital returns"]])
+        assert (found.header_rows, found.n_rows, found.data_rows[1]) == (None, 3, len(above))
+        assert [c.type for c in found.columns] == ["text", "numeric"]
+
+
 @pytest.mark.parametrize(
     "rows",
     [

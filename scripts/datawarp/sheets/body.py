@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from datawarp.sheets.boundary import Boundary, figures_elsewhere, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.labels import as_series, read_label
 from datawarp.sheets.series import is_long_sequence
 from datawarp.sheets.view import View
 
@@ -163,10 +164,15 @@ def _without_headings(view: View, found: Boundary, end: int | None) -> int | Non
 
 
 def _trailing_labels(view: View, begin: int, end: int, pending: list[int], columns: list[int]) -> list[int]:
-    """Rows directly below the last row with values that are rows without any: a label as short as theirs, no note."""
+    """Rows directly below the last row with values that are rows without any: a label as short as theirs, no note.
+
+    One or two of them, or as many as go on with a series of periods: months to come.
+    """
     taken: list[int] = []
     if not pending or pending[0] != end + 1:
         return taken
+    if periods := _periods_to_come(view, end, pending, columns[0], columns[-1]):
+        return periods
     labels = [len(one_line(view.value(i, columns[0]))) for i in range(max(begin, end - 200), end + 1)]
     longest = max(SHORT_LABEL, int(1.3 * max(labels)))
     for i in pending:
@@ -176,6 +182,20 @@ def _trailing_labels(view: View, begin: int, end: int, pending: list[int], colum
             break
         taken.append(i)
     return taken if len(taken) <= 2 and (not taken or _ends_clear(view, taken[-1])) else []
+
+
+def _periods_to_come(view: View, end: int, pending: list[int], column: int, last: int) -> list[int]:
+    """Rows directly below row ``end`` with nothing but the periods that come next after its own."""
+    labels = [label] if (label := read_label(view.value(end, column))) else []
+    taken: list[int] = []
+    for i in pending if labels else ():
+        following = read_label(view.value(i, column))
+        alone = i == end + len(taken) + 1 and view.filled(i, column, last) == [column]
+        if not alone or following is None or as_series([*labels, following]) is None:
+            break
+        labels.append(following)
+        taken.append(i)
+    return taken
 
 
 def _ends_clear(view: View, i: int) -> bool:

@@ -96,7 +96,7 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
             return found[:whole]
         found.append(j)
         kinds = view.kinds[j][first : last + 1]
-        if NUMBER in kinds or DATE in kinds:
+        if (NUMBER in kinds or DATE in kinds) and not (broken and len(filled) == 1):  # a year by itself names a block
             whole, broken = len(found), 0
         if len(found) >= most:
             break

@@ -22,6 +22,7 @@ from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
 from datawarp.sheets.prose import data_tables, why_no_table
+from datawarp.sheets.series import is_sequence
 from datawarp.sheets.titles import title_of
 from datawarp.sheets.typing import typed_columns
 from datawarp.sheets.view import View, view_of
@@ -110,22 +111,46 @@ def _best_guess(view: View) -> Candidate | None:
 
 
 def without_header(view: View) -> Candidate | None:
-    """A sheet whose first row is a record like all others: codes of one make, figures in the same columns."""
-    rows = [i for i in range(len(view.rows)) if not view.blank(i)]
-    columns = [c for c in range(view.width) if any(view.kinds[i][c] != BLANK for i in rows)]
-    if len(rows) < 3 or len(columns) < 2 or rows[0] != 0:
+    """A sheet whose first row, below its title at most, is a record like all others: there is no header.
+
+    It has codes of one make as those below, nothing but figures, or figures above the figures of its columns;
+    a series of figures would be headings.
+    """
+    filled = [i for i in range(len(view.rows)) if not view.blank(i)]
+    records = [i for i in filled if len(view.filled(i)) >= 2]
+    if not records or any(view.kinds[i][view.filled(i)[0]] not in (TEXT, PROSE) for i in filled if i < records[0]):
         return None
-    alike = [c for c in columns if is_like_below(view, 0, rows[1:], c)]
-    usual = sum(len(view.filled(i)) for i in rows) / len(rows)
-    bare = all(set(view.kinds[i]) <= {NUMBER, DATE, MARKER, BLANK} for i in rows)
-    if not (alike or bare) or len(view.filled(0)) < 2 or usual < 0.5 * len(columns):
+    first, last = records[0], records[-1]
+    rows = [i for i in filled if first <= i <= last]
+    columns = [c for c in range(view.width) if view.down[c][first : last + 1].strip(BLANK)]
+    if len(rows) < 3 or len(columns) < 2:
+        return None
+    titled = filled[0] != first
+    alike = [] if titled else [c for c in columns if is_like_below(view, first, rows[1:], c)]
+    bare = not titled and all(set(view.kinds[i]) <= {NUMBER, DATE, MARKER, BLANK} for i in rows)
+    alike = alike or _figures_from_the_top(view, rows, columns)
+    usual = [c for c in columns if 2 * sum(view.kinds[i][c] != BLANK for i in rows) >= len(rows)]
+    if not (alike or bare) or sum(view.kinds[first][c] != BLANK for c in usual) < max(2, 0.8 * len(usual)):
         return None
     data = [c for c in columns if bare or sum(view.kinds[i][c] in (NUMBER, DATE) for i in rows) > 0.5 * len(rows)]
-    boundary = Boundary(0, 0.0, data, [c for c in columns if c not in data], [], rows[:SAMPLE_ROWS])
-    body = Body(rows[0], rows[-1], [], "the sheet ends with it")
+    boundary = Boundary(first, 0.0, data, [c for c in columns if c not in data], [], rows[:SAMPLE_ROWS])
+    why = "the sheet ends with it" if last == filled[-1] else "what follows is notes, not rows of the table"
     like = f"column {column_letters(alike[0])}" if alike else "figures alone"
-    first = f"the first row is a record like those below it ({like}): there is no header"
-    return Candidate(boundary, HeaderBlock([]), body, columns, [first])
+    record = f"the first row is a record like those below it ({like}): there is no header"
+    return Candidate(boundary, HeaderBlock([]), Body(first, last, [], why), columns, [record])
+
+
+def _figures_from_the_top(view: View, rows: list[int], columns: list[int]) -> list[int]:
+    """Columns right of the first whose figures begin in the first row; none where those of that row are a series."""
+    top, *below = rows
+    if is_sequence([view.value(top, c) for c in columns if view.kinds[top][c] in (NUMBER, DATE)]):
+        return []
+    found = []
+    for c in columns[1:]:
+        kinds = [view.kinds[i][c] for i in below if view.kinds[i][c] != BLANK]
+        if view.kinds[top][c] == NUMBER and len(kinds) >= 2 and kinds.count(NUMBER) >= 0.8 * len(kinds):
+            found.append(c)
+    return found
 
 
 def _search(view: View, start: int, stop: int, first: int, last: int, found: list[Candidate]) -> None:

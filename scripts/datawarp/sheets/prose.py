@@ -21,7 +21,7 @@ _CONTENTS = re.compile(
 )  # fmt: skip
 _NOTES = re.compile(
     r"notes?|footnotes?|note\s+(?:number|text)|definitions?|glossary|terms?(?:\s+and\s+definitions?)?|metadata|symbols?"
-    r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?"
+    r"|(?:notes|guidance|methodology|abbreviations|cover(?:\s*(?:sheet|page))?)\b.*|description|revisions?(?:\s+(?:to|of|since|made)\b.*)?"
     r"|change\s*log|version(?:\s+history)?|shorthand", re.I
 )  # fmt: skip
 _HISTORY = re.compile(r"\b(?:(?:version|revision|change|amendment|correction)s?|revised|corrected)\b", re.I)
