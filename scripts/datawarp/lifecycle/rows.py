@@ -17,7 +17,7 @@ from datawarp.errors import LifecycleError
 from datawarp.lifecycle.retention import RetentionPolicy
 from datawarp.registry.models import split_unit_name
 from datawarp.registry.periods import Period, parse_period
-from datawarp.warehouse.load.events import record_drift_of_publication, record_drift_of_source
+from datawarp.warehouse.load.events import record_drift_of_publication, record_drift_of_sources
 from datawarp.warehouse.load.locks import lock_publication, lock_tables, lock_unit
 from datawarp.warehouse.load.record import next_load_id
 from datawarp.warehouse.load.standing import sources_of
@@ -212,8 +212,7 @@ def _record_drift(cursor: Cursor, unit: str, sources: Iterable[str]) -> None:
     """
     publication, period = split_unit_name(unit)
     about, number = _Release(unit, publication, parse_period(period)), next_load_id(cursor)
-    for code in sorted(sources):
-        record_drift_of_source(cursor, number, about, code)
+    record_drift_of_sources(cursor, number, about, sorted(sources))
     lock_publication(cursor, publication)
     record_drift_of_publication(cursor, number, about)
 

@@ -74,7 +74,7 @@ def _loaded(cursor: Cursor, unit: Unit) -> dict[str, str]:
 
 
 def _compared(cursor: Cursor, code: str, before: Unit, after: Unit) -> list[DriftEvent]:
-    standing = {s.unit: s for s in standing_loads(cursor, code)}
+    standing = {s.unit: s for s in standing_loads(cursor, [code])[code]}
     first, second = standing[before.name], standing[after.name]
     return compare(snapshot(first), snapshot(second), likeness_of_values(cursor, first, second))
 

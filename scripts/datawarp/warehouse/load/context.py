@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from datawarp.registry.models import Contract, Unit
@@ -31,9 +32,13 @@ Outcome = Literal["loaded", "unchanged", "removed"]
 
 @dataclass
 class Written:
-    """What the load did to one source."""
+    """What the load did to one source, when it began and how many seconds its rows took."""
 
+    code: str
+    table: str
     outcome: Outcome
+    started: datetime
+    seconds: float = 0.0
     rows: int = 0
     body: int = 0
     replaced: int = 0

@@ -6,22 +6,32 @@ a load works out anew all comparisons that it changes: the record does not depen
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
-from psycopg2.extras import execute_values
-
 from datawarp.registry.periods import Period
 from datawarp.warehouse.load.compare import compare, compare_releases
 from datawarp.warehouse.load.drift import BETWEEN_PERIODS, BETWEEN_RELEASES, DriftEvent
+from datawarp.warehouse.load.recordset import recordset
 from datawarp.warehouse.load.resemblance import likeness_of_values, snapshot
 from datawarp.warehouse.load.standing import following, preceding, standing_loads
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+
+_EVENTS = """
+INSERT INTO datawarp.tbl_drift_events (
+    load_id, unit, publication, canonical_period, against_period, source_code, subject, column_name, kind, severity,
+    message, expected, found, details)
+SELECT %s, unit, publication, period, against, source, subject, "column", kind, severity, message, expected, found,
+    details
+FROM json_to_recordset(%s) AS r (
+    unit text, publication text, period text, against text, source text, subject text, "column" text, kind text,
+    severity text, message text, expected text, found text, details jsonb)
+"""
 
 
 class ReleasedUnit(Protocol):
@@ -59,26 +69,32 @@ class Subject:
     is_loaded: bool = True
 
 
-def record_events(cursor: Cursor, load_id: int, subject: Subject, events: Iterable[DriftEvent]) -> None:
+_Found = tuple[Subject, str | None, Sequence[DriftEvent]]
+"""What events are about, the period that they compare it with, and the events."""
+
+
+def record_events(cursor: Cursor, load_id: int, events: Iterable[tuple[Subject, Iterable[DriftEvent]]]) -> None:
     """Add what happened in one load."""
-    _write(cursor, load_id, subject, None, events)
+    _write(cursor, load_id, [(subject, None, list(happened)) for subject, happened in events])
 
 
-def record_drift_of_source(cursor: Cursor, load_id: int, unit: ReleasedUnit, code: str) -> None:
-    """Compare the unit's period of a source with the one before it, and the one after it with what is before that.
+def record_drift_of_sources(cursor: Cursor, load_id: int, unit: ReleasedUnit, codes: Collection[str]) -> None:
+    """Compare the unit's periods of sources with those before them, and those after them with what is before those.
 
-    To be called when the unit's standing load of the source is new, or gone.
+    To be called when the unit's standing loads of the sources are new, or gone.
     """
-    standing = standing_loads(cursor, code)
-    _forget(cursor, unit.name, BETWEEN_PERIODS, code)
-    own = [s for s in standing if s.unit == unit.name]
-    for after in [*own, *following(standing, unit.when.start, unit.when.end)]:
-        before = preceding(standing, after.start, after.end)
-        _forget(cursor, after.unit, BETWEEN_PERIODS, code)
-        if before is not None:
-            events = compare(snapshot(before), snapshot(after), likeness_of_values(cursor, before, after))
-            about = Subject(after.unit, unit.publication, after.period, code)
-            _write(cursor, load_id, about, before.period, events)
+    compared = [(unit.name, code) for code in codes]
+    changes: list[_Found] = []
+    for code, standing in standing_loads(cursor, codes).items():
+        own = [s for s in standing if s.unit == unit.name]
+        for after in [*own, *following(standing, unit.when.start, unit.when.end)]:
+            compared.append((after.unit, code))
+            before = preceding(standing, after.start, after.end)
+            if before is not None:
+                events = compare(snapshot(before), snapshot(after), likeness_of_values(cursor, before, after))
+                changes.append((Subject(after.unit, unit.publication, after.period, code), before.period, events))
+    forget_events(cursor, compared)
+    _write(cursor, load_id, changes)
 
 
 def record_drift_of_publication(cursor: Cursor, load_id: int, unit: ReleasedUnit) -> None:
@@ -93,18 +109,28 @@ def record_drift_of_publication(cursor: Cursor, load_id: int, unit: ReleasedUnit
         (unit.publication, list(BETWEEN_RELEASES), [r.unit for r in releases]),
     )
     own = [r for r in releases if r.unit == unit.name]
-    for after in [*own, *following(releases, unit.when.start, unit.when.end)]:
+    later = following(releases, unit.when.start, unit.when.end)
+    cursor.execute(
+        "DELETE FROM datawarp.tbl_drift_events WHERE unit = ANY(%s) AND kind = ANY(%s) AND resolved_at IS NULL",
+        ([r.unit for r in (*own, *later)], list(BETWEEN_RELEASES)),
+    )
+    changes: list[_Found] = []
+    for after in [*own, *later]:
         before = preceding(releases, after.start, after.end)
-        _forget(cursor, after.unit, BETWEEN_RELEASES)
         if before is not None:
             for source, event in compare_releases(before.sources, after.sources, before.period):
                 about = Subject(after.unit, unit.publication, after.period, source)
-                _write(cursor, load_id, about, before.period, [event])
+                changes.append((about, before.period, [event]))
+    _write(cursor, load_id, changes)
 
 
-def forget_unit(cursor: Cursor, unit: str, source: str) -> None:
-    """Drop the events between periods of a source of a unit whose place another took."""
-    _forget(cursor, unit, BETWEEN_PERIODS, source)
+def forget_events(cursor: Cursor, compared: Collection[tuple[str, str]]) -> None:
+    """Drop the events between periods of these units and sources that nobody has dealt with."""
+    cursor.execute(
+        "DELETE FROM datawarp.tbl_drift_events WHERE (unit, subject) IN (SELECT * FROM unnest(%s::text[], %s::text[])) "
+        "AND kind = ANY(%s) AND resolved_at IS NULL",
+        ([unit for unit, _ in compared], [code for _, code in compared], list(BETWEEN_PERIODS)),
+    )
 
 
 def _releases(cursor: Cursor, publication: str) -> list[Release]:
@@ -118,34 +144,35 @@ def _releases(cursor: Cursor, publication: str) -> list[Release]:
     ]
 
 
-def _forget(cursor: Cursor, unit: str, kinds: Sequence[str], source: str | None = None) -> None:
-    cursor.execute(
-        "DELETE FROM datawarp.tbl_drift_events WHERE unit = %s AND kind = ANY(%s) AND resolved_at IS NULL "
-        "AND subject = coalesce(%s, subject)",
-        (unit, list(kinds), source),
-    )
-
-
-def _write(cursor: Cursor, load_id: int, about: Subject, against: str | None, events: Iterable[DriftEvent]) -> None:
+def _write(cursor: Cursor, load_id: int, found: Iterable[_Found]) -> None:
     """Add events; one that is there already, because a person has dealt with it or a load is repeated, only once."""
+    found = [(about, against, events) for about, against, events in found if events]
+    if not found:
+        return
     cursor.execute(
-        "SELECT kind, column_name, message FROM datawarp.tbl_drift_events WHERE unit = %s AND subject = %s",
-        (about.unit, about.source),
+        "SELECT unit, subject, kind, column_name, message FROM datawarp.tbl_drift_events "
+        "WHERE (unit, subject) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        ([about.unit for about, _, _ in found], [about.source for about, _, _ in found]),
     )
     written = set(cursor.fetchall())
-    code = about.source if about.is_loaded else None
     rows = [
-        (
-            *(load_id, about.unit, about.publication, about.period, against, code, about.source),
-            *(e.column, e.kind, e.severity, e.message, e.expected, e.found, json.dumps(e.details, ensure_ascii=False)),
-        )
-        for e in events
-        if (e.kind, e.column, e.message) not in written
+        {
+            "unit": about.unit,
+            "publication": about.publication,
+            "period": about.period,
+            "against": against,
+            "source": about.source if about.is_loaded else None,
+            "subject": about.source,
+            "column": event.column,
+            "kind": event.kind,
+            "severity": event.severity,
+            "message": event.message,
+            "expected": event.expected,
+            "found": event.found,
+            "details": event.details,
+        }
+        for about, against, events in found
+        for event in events
+        if (about.unit, about.source, event.kind, event.column, event.message) not in written
     ]
-    if rows:
-        execute_values(
-            cursor,
-            "INSERT INTO datawarp.tbl_drift_events (load_id, unit, publication, canonical_period, against_period, "
-            "source_code, subject, column_name, kind, severity, message, expected, found, details) VALUES %s",
-            rows,
-        )
+    cursor.execute(_EVENTS, (load_id, recordset(rows)))

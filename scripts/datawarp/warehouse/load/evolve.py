@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -68,23 +68,22 @@ class Evolution:
         return [*widened, *left_out, *kept]
 
 
-def exists(cursor: Cursor, table: str) -> bool:
-    """Whether there is a staging table of this name."""
-    cursor.execute("SELECT to_regclass('staging.' || quote_ident(%s)) IS NOT NULL", (table,))
-    return bool(cursor.fetchone() == (True,))
-
-
 def stored_columns(cursor: Cursor, table: str) -> dict[str, ColumnType] | None:
     """The source's own columns of a staging table with their types; None when there is no table."""
+    return stored_tables(cursor, [table]).get(table)
+
+
+def stored_tables(cursor: Cursor, tables: Collection[str]) -> dict[str, dict[str, ColumnType]]:
+    """The sources' own columns, with their types, of those of these staging tables that there are."""
     cursor.execute(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
-        "WHERE attrelid = to_regclass('staging.' || quote_ident(%s)) AND attnum > 0 AND NOT attisdropped "
-        "ORDER BY attnum",
-        (table,),
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c "
+        "JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'staging'::regnamespace "
+        "AND c.relname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum",
+        (list(tables),),
     )
-    rows = cursor.fetchall()
-    columns: dict[str, ColumnType] = {}
-    for name, kind in rows:
+    found: dict[str, dict[str, ColumnType]] = {}
+    for table, name, kind in cursor.fetchall():
+        columns = found.setdefault(table, {})
         if name in LINEAGE:
             continue
         if kind not in FROM_POSTGRES:
@@ -94,7 +93,7 @@ def stored_columns(cursor: Cursor, table: str) -> dict[str, ColumnType] | None:
                 hint="somebody changed the table: change it back, or `snakemake cleanup` the source and load it again",
             )
         columns[name] = FROM_POSTGRES[kind]
-    return columns if rows else None
+    return found
 
 
 def decide(
@@ -111,7 +110,7 @@ def decide(
     rows that will be replaced, which the condition ``replaced`` picks. Raises :class:`ContractError` where the
     contract forbids the change.
     """
-    incoming = load.columns()
+    incoming = load.columns
     if stored is None:
         kinds = {name: column.type for name, column in incoming.items()}
         return Evolution(exists=False, stored=kinds, added=dict(kinds)), tally
@@ -250,14 +249,6 @@ def _refuse_vanished(load: SourceLoad, stored: Mapping[str, ColumnType], incomin
         )
 
 
-def apply(cursor: Cursor, load: SourceLoad, evolution: Evolution) -> None:
-    """Make or change the table of a load."""
-    if evolution.exists:
-        alter(cursor, load.table_name, evolution)
-    else:
-        _create(cursor, load, evolution, sql.Identifier("staging", load.table_name))
-
-
 def alter(cursor: Cursor, table_name: str, evolution: Evolution) -> None:
     """Add and retype columns of a table that is there: one statement, so at most one rewrite."""
     table = sql.Identifier("staging", table_name)
@@ -276,15 +267,29 @@ def alter(cursor: Cursor, table_name: str, evolution: Evolution) -> None:
         cursor.execute(sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(changes)))
 
 
-def _create(cursor: Cursor, load: SourceLoad, evolution: Evolution, table: sql.Identifier) -> None:
+def create(cursor: Cursor, new: Iterable[tuple[SourceLoad, Evolution]]) -> None:
+    """Make the tables of sources that have none."""
+    _execute_all(cursor, (statement for load, evolution in new for statement in _creation(load, evolution)))
+
+
+def _creation(load: SourceLoad, evolution: Evolution) -> Iterator[sql.Composed]:
+    table = sql.Identifier("staging", load.table_name)
     columns = [
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(POSTGRES[kind])) for name, kind in evolution.added.items()
     ]
     columns += [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in LINEAGE.items()]
-    cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(columns)))
-    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(f"{load.source.name} ({load.code})")))
+    yield sql.SQL("CREATE TABLE {} ({})").format(table, sql.SQL(", ").join(columns))
+    yield sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(f"{load.source.name} ({load.code})"))
 
 
-def index(cursor: Cursor, load: SourceLoad) -> None:
-    """Index a new table by period, after its first rows are in: replacing and exporting a period go by it."""
-    cursor.execute(sql.SQL("CREATE INDEX ON {} (_period)").format(sql.Identifier("staging", load.table_name)))
+def index(cursor: Cursor, new: Iterable[SourceLoad]) -> None:
+    """Index new tables by period, after their first rows are in: replacing and exporting a period go by it."""
+    names = (sql.Identifier("staging", load.table_name) for load in new)
+    _execute_all(cursor, (sql.SQL("CREATE INDEX ON {} (_period)").format(name) for name in names))
+
+
+def _execute_all(cursor: Cursor, statements: Iterable[sql.Composable]) -> None:
+    """Send statements that give nothing back in one go."""
+    together = sql.SQL("; ").join(statements)
+    if together.seq:
+        cursor.execute(together)

@@ -21,8 +21,8 @@ def lock_tables(cursor: Cursor, tables: Iterable[str]) -> None:
     In ascending order of keys for everyone, so that no circle of waiting can form. Released by commit or
     rollback, and by the end of the backend.
     """
-    for key in sorted({_key("table", table) for table in tables}):
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+    keys = sorted({_key("table", table) for table in tables})
+    cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", (keys,))
 
 
 def lock_publication(cursor: Cursor, publication: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from datawarp.errors import ContractError, ManifestError
@@ -131,6 +132,7 @@ class SourceLoad:
         given = {id(c): c for table in self.tables for c in table.corrections}
         check_expected(given.values(), [c for t in self.tables for c in t.corrected], self.tables[0].where)
 
+    @cached_property
     def columns(self) -> dict[str, IncomingColumn]:
         """The columns of all its tables together, each with the widest type that one of them has."""
         found: dict[str, IncomingColumn] = {}

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
-
-from psycopg2.extras import execute_values
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from datawarp.errors import ContractError
 from datawarp.manifest.models import ColumnType, SourceMetadata
 from datawarp.registry.models import Unit
 from datawarp.warehouse.load.context import LoadContext, Written
 from datawarp.warehouse.load.plan import SourceLoad
+from datawarp.warehouse.load.recordset import recordset
 from datawarp.warehouse.types import POSTGRES
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-_COLUMN_METADATA = """
+# The first and the last period are found in whatever order they come, and the newest period's words win.
+_COLUMNS = """
 INSERT INTO datawarp.tbl_column_metadata AS c (
     source_code, column_name, data_type, position, original_name, semantic_name, description, unit, is_dimension,
     is_measure, query_keywords, first_period, first_period_start, last_period, last_period_start)
-VALUES %s ON CONFLICT (source_code, column_name) DO UPDATE SET
+SELECT source_code, column_name, data_type, position, original_name, semantic_name, description, unit, is_dimension,
+    is_measure, query_keywords, period, period_start, period, period_start
+FROM json_to_recordset(%s) AS r (
+    source_code text, column_name text, data_type text, position integer, original_name text, semantic_name text,
+    description text, unit text, is_dimension boolean, is_measure boolean, query_keywords text[], period text,
+    period_start date)
+ON CONFLICT (source_code, column_name) DO UPDATE SET data_type = excluded.data_type, {}
 """
-# The first and the last period are found in whatever order they come, and the newest period's words win.
-_TYPE = "data_type = excluded.data_type"
-_FIRST = """
-    first_period = excluded.first_period, first_period_start = excluded.first_period_start
-WHERE excluded.first_period_start < coalesce(c.first_period_start, 'infinity')
+_FIRST = "excluded.first_period_start < coalesce(c.first_period_start, 'infinity')"
+_NEWEST = "excluded.last_period_start >= coalesce(c.last_period_start, '-infinity')"
+_WHEN = {
+    _FIRST: ("first_period", "first_period_start"),
+    _NEWEST: (
+        *("position", "original_name", "semantic_name", "description", "unit", "is_dimension", "is_measure"),
+        *("query_keywords", "last_period", "last_period_start"),
+    ),
+}
+_DESCRIBE_COLUMNS = _COLUMNS.format(
+    ", ".join(
+        f"{name} = CASE WHEN {condition} THEN excluded.{name} ELSE c.{name} END"
+        for condition, names in _WHEN.items()
+        for name in names
+    )
+    + f", updated_at = CASE WHEN {_NEWEST} THEN now() ELSE c.updated_at END"
+)
+
+_DESCRIBE_SOURCES = """
+UPDATE datawarp.tbl_canonical_sources c SET name = r.name, description = r.description, record_type = r.record_type,
+    granularity = r.granularity, measures = r.measures, dimensions = r.dimensions, tags = r.tags,
+    described_by_period = %(period)s, described_as_of = %(end)s, updated_at = now()
+FROM json_to_recordset(%(sources)s) AS r (
+    source_code text, name text, description text, record_type text, granularity text, measures text[],
+    dimensions text[], tags text[])
+WHERE c.source_code = r.source_code AND coalesce(c.described_as_of, '-infinity') <= %(end)s
 """
-_NEWEST = """
-    position = excluded.position, original_name = excluded.original_name, semantic_name = excluded.semantic_name,
-    description = excluded.description, unit = excluded.unit, is_dimension = excluded.is_dimension,
-    is_measure = excluded.is_measure, query_keywords = excluded.query_keywords, last_period = excluded.last_period,
-    last_period_start = excluded.last_period_start, updated_at = now()
-WHERE excluded.last_period_start >= coalesce(c.last_period_start, '-infinity')
+
+_HISTORY = """
+INSERT INTO datawarp.tbl_load_history (
+    load_id, unit, publication, period, canonical_period, period_start, period_end, source_code, table_name, outcome,
+    is_current, body_rows, rows_loaded, rows_replaced, columns, content_checksum, manifest_sha256, contract_version,
+    corrections_version, started_at, seconds)
+SELECT %s, %s, %s, %s, %s, %s, %s, source_code, table_name, outcome, outcome = 'loaded', body_rows, rows_loaded,
+    rows_replaced, columns, content_checksum, %s, %s, %s, started_at, seconds
+FROM json_to_recordset(%s) AS r (
+    source_code text, table_name text, outcome text, body_rows bigint, rows_loaded bigint, rows_replaced bigint,
+    columns jsonb, content_checksum text, started_at timestamptz, seconds double precision)
 """
 
 
@@ -47,38 +77,49 @@ def next_load_id(cursor: Cursor) -> int:
     return int(number)
 
 
-def claim_source(cursor: Cursor, unit: Unit, load: SourceLoad) -> None:
-    """Register the source and its table; raises :class:`ContractError` when another publication has either.
+def claim_sources(cursor: Cursor, unit: Unit, loads: Sequence[SourceLoad]) -> None:
+    """Register sources and their tables; raises :class:`ContractError` when another publication has one of them.
 
-    Each is registered before it is looked at: so the second of two loads that come with the same code waits for the
-    first, and then sees whose it is.
+    They are registered before they are looked at, in the order of their codes: so the second of two loads that come
+    with the same code waits for the first, and then sees whose it is.
     """
-    wanted = (load.code, unit.publication, load.table_name)
+    wanted = {load.code: load for load in loads}
+    codes, names = list(wanted), [load.source.name for load in wanted.values()]
     cursor.execute(
-        "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) VALUES (%s, %s, %s) "
+        "INSERT INTO datawarp.tbl_canonical_sources (source_code, publication, name) "
+        'SELECT code, %s, name FROM unnest(%s::text[], %s::text[]) AS r (code, name) ORDER BY code COLLATE "C" '
         "ON CONFLICT DO NOTHING",
-        (load.code, unit.publication, load.source.name),
+        (unit.publication, codes, names),
     )
     cursor.execute(
-        "SELECT publication FROM datawarp.tbl_canonical_sources WHERE source_code = %s FOR KEY SHARE", (load.code,)
+        "SELECT source_code, publication FROM datawarp.tbl_canonical_sources WHERE source_code = ANY(%s) "
+        'ORDER BY source_code COLLATE "C" FOR KEY SHARE',
+        (codes,),
     )
-    for (publication,) in cursor.fetchall():
+    for code, publication in cursor.fetchall():
         if publication != unit.publication:
-            raise _claimed(unit, load, f"source {load.code} of {publication}")
+            raise _claimed(unit, wanted[code], f"source {code} of {publication}")
+    tables = [load.table_name for load in loads]
     cursor.execute(
-        "INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) VALUES (%s, %s, %s) "
+        "INSERT INTO datawarp.tbl_data_sources (source_code, publication, table_name) "
+        'SELECT code, %s, name FROM unnest(%s::text[], %s::text[]) AS r (code, name) ORDER BY code COLLATE "C" '
         "ON CONFLICT DO NOTHING",
-        wanted,
+        (unit.publication, [load.code for load in loads], tables),
     )
     cursor.execute(
         "SELECT source_code, publication, table_name FROM datawarp.tbl_data_sources "
-        "WHERE source_code = %s OR table_name = %s",
-        (load.code, load.table_name),
+        'WHERE source_code = ANY(%s) OR table_name = ANY(%s) ORDER BY source_code COLLATE "C"',
+        (codes, tables),
     )
-    for code, publication, table in cursor.fetchall():
-        if (code, publication, table) != wanted:
-            raise _claimed(unit, load, f"source {code} of {publication} in {table}")
-    cursor.execute("UPDATE datawarp.tbl_data_sources SET updated_at = now() WHERE source_code = %s", (load.code,))
+    by_code, by_table = {}, {}
+    for line in cursor.fetchall():
+        by_code[line[0]] = by_table[line[2]] = line
+    for load in loads:
+        own = (load.code, unit.publication, load.table_name)
+        for known in (by_code.get(load.code, own), by_table.get(load.table_name, own)):
+            if known != own:
+                raise _claimed(unit, load, "source {} of {} in {}".format(*known))
+    cursor.execute("UPDATE datawarp.tbl_data_sources SET updated_at = now() WHERE source_code = ANY(%s)", (codes,))
 
 
 def _claimed(unit: Unit, load: SourceLoad, known: str) -> ContractError:
@@ -90,101 +131,82 @@ def _claimed(unit: Unit, load: SourceLoad, known: str) -> ContractError:
     )
 
 
-def describe_source(cursor: Cursor, unit: Unit, load: SourceLoad) -> None:
-    """Give the source the description of this unit's manifest, unless a later period has given one."""
-    meta = load.source.metadata or SourceMetadata()
-    cursor.execute(
-        "UPDATE datawarp.tbl_canonical_sources SET name = %s, description = %s, record_type = %s, granularity = %s, "
-        "measures = %s, dimensions = %s, tags = %s, described_by_period = %s, described_as_of = %s, updated_at = now() "
-        "WHERE source_code = %s AND coalesce(described_as_of, '-infinity') <= %s",
-        (
-            load.source.name,
-            load.source.description,
-            meta.record_type,
-            meta.granularity,
-            meta.measures,
-            meta.dimensions,
-            meta.tags,
-            unit.when.canonical,
-            unit.when.end,
-            load.code,
-            unit.when.end,
-        ),
-    )
+def describe_sources(cursor: Cursor, unit: Unit, loads: Iterable[SourceLoad]) -> None:
+    """Give sources the description of this unit's manifest, unless a later period has given one."""
+    rows = [
+        {
+            "source_code": load.code,
+            "name": load.source.name,
+            "description": load.source.description,
+            **(load.source.metadata or SourceMetadata()).model_dump(mode="json"),
+        }
+        for load in loads
+    ]
+    cursor.execute(_DESCRIBE_SOURCES, {"period": unit.when.canonical, "end": unit.when.end, "sources": recordset(rows)})
 
 
-def describe_columns(
-    cursor: Cursor,
-    unit: Unit,
-    load: SourceLoad,
-    stored: Mapping[str, ColumnType],
-) -> None:
-    """Bring the column catalogue up to date: stored types, first and last period, the newest period's words."""
-    when, incoming = unit.when, load.columns()
-    rows = []
-    for name, kind in stored.items():
-        column = incoming.get(name)
-        word = column.manifest if column else None
-        rows.append(
-            (
-                load.code,
-                name,
-                POSTGRES[kind],
-                column.position if column else 0,
-                word.original_name if word else None,
-                word.semantic_name if word else None,
-                word.description if word else None,
-                word.unit if word else None,
-                word.is_dimension if word else None,
-                word.is_measure if word else None,
-                (word.query_keywords if word else None) or [],
-                when.canonical if column else None,
-                when.start if column else None,
-            )
-        )
-    for change in (_TYPE, _FIRST, _NEWEST):
-        execute_values(cursor, _COLUMN_METADATA + change, [(*row, *row[-2:]) for row in rows], page_size=1000)
+def describe_columns(cursor: Cursor, unit: Unit, loads: Iterable[tuple[SourceLoad, Mapping[str, ColumnType]]]) -> None:
+    """Bring the column catalogue up to date: stored types, first and last period, the newest period's words.
+
+    Each source comes with the columns that its table has now.
+    """
+    rows = [_column(unit, load, name, kind) for load, stored in loads for name, kind in stored.items()]
+    cursor.execute(_DESCRIBE_COLUMNS, (recordset(rows),))
 
 
-def retire(cursor: Cursor, source_code: str, units: Sequence[str]) -> None:
-    """The standing loads of a source by these units stand no longer."""
+def _column(unit: Unit, load: SourceLoad, name: str, kind: ColumnType) -> dict[str, Any]:
+    column = load.columns.get(name)
+    word = column.manifest if column else None
+    return {
+        "source_code": load.code,
+        "column_name": name,
+        "data_type": POSTGRES[kind],
+        "position": column.position if column else 0,
+        "original_name": word.original_name if word else None,
+        "semantic_name": word.semantic_name if word else None,
+        "description": word.description if word else None,
+        "unit": word.unit if word else None,
+        "is_dimension": word.is_dimension if word else None,
+        "is_measure": word.is_measure if word else None,
+        "query_keywords": (word.query_keywords if word else None) or [],
+        "period": unit.when.canonical if column else None,
+        "period_start": unit.when.start if column else None,
+    }
+
+
+def retire(cursor: Cursor, gone: Collection[tuple[str, str]]) -> None:
+    """The standing loads of these units and sources stand no longer."""
     cursor.execute(
         "UPDATE datawarp.tbl_load_history SET is_current = false "
-        "WHERE source_code = %s AND unit = ANY(%s) AND is_current",
-        (source_code, list(units)),
+        "WHERE (unit, source_code) IN (SELECT * FROM unnest(%s::text[], %s::text[])) AND is_current",
+        ([unit for unit, _ in gone], [code for _, code in gone]),
     )
 
 
-def write_history(
-    cursor: Cursor, context: LoadContext, source: tuple[str, str], written: Written, started: datetime, seconds: float
-) -> None:
-    """Add a line to the history of a source, given by code and table; it stands when its outcome is ``loaded``."""
+def write_history(cursor: Cursor, context: LoadContext, lines: Iterable[Written]) -> None:
+    """Add lines to the history of sources; one stands when its outcome is ``loaded``."""
     unit = context.unit
+    rows = [
+        {
+            "source_code": written.code,
+            "table_name": written.table,
+            "outcome": written.outcome,
+            "body_rows": written.body,
+            "rows_loaded": written.rows,
+            "rows_replaced": written.replaced,
+            "columns": written.columns,
+            "content_checksum": written.checksum,
+            "started_at": written.started,
+            "seconds": round(written.seconds, 3),
+        }
+        for written in lines
+    ]
     cursor.execute(
-        "INSERT INTO datawarp.tbl_load_history (load_id, unit, publication, period, canonical_period, period_start, "
-        "period_end, source_code, table_name, outcome, is_current, body_rows, rows_loaded, rows_replaced, columns, "
-        "content_checksum, manifest_sha256, contract_version, corrections_version, started_at, seconds) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        _HISTORY,
         (
-            context.load_id,
-            unit.name,
-            unit.publication,
-            unit.period,
-            unit.when.canonical,
-            unit.when.start,
-            unit.when.end,
-            *source,
-            written.outcome,
-            written.outcome == "loaded",
-            written.body,
-            written.rows,
-            written.replaced,
-            json.dumps(written.columns, ensure_ascii=False),
-            written.checksum,
-            context.manifest_sha256,
-            context.contract_version,
-            context.corrections_version,
-            started,
-            seconds,
+            *(context.load_id, unit.name, unit.publication, unit.period),
+            *(unit.when.canonical, unit.when.start, unit.when.end),
+            *(context.manifest_sha256, context.contract_version, context.corrections_version),
+            recordset(rows),
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -68,15 +68,18 @@ def following(items: Iterable[AnyDated], start: date, end: date) -> list[AnyDate
     return sorted((i for i in later if (i.start, i.end) == nearest), key=lambda i: i.unit)
 
 
-def standing_loads(cursor: Cursor, source_code: str) -> list[Standing]:
-    """The loads of a source that stand, in order of periods."""
+def standing_loads(cursor: Cursor, source_codes: Collection[str]) -> dict[str, list[Standing]]:
+    """The loads of each of these sources that stand, in order of periods."""
     cursor.execute(
-        "SELECT unit, canonical_period, period_start, period_end, rows_loaded, body_rows, columns, content_checksum, "
-        "load_id, contract_version, table_name FROM datawarp.tbl_load_history WHERE source_code = %s AND is_current "
-        "ORDER BY period_start, period_end, unit",
-        (source_code,),
+        "SELECT source_code, unit, canonical_period, period_start, period_end, rows_loaded, body_rows, columns, "
+        "content_checksum, load_id, contract_version, table_name FROM datawarp.tbl_load_history "
+        "WHERE source_code = ANY(%s) AND is_current ORDER BY period_start, period_end, unit",
+        (list(source_codes),),
     )
-    return [Standing(*row) for row in cursor.fetchall()]
+    found: dict[str, list[Standing]] = {code: [] for code in source_codes}
+    for code, *row in cursor.fetchall():
+        found[code].append(Standing(*row))
+    return found
 
 
 def sources_of(cursor: Cursor, unit: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import database_identity
 from datawarp.warehouse.corrections import Correction, corrections_version
-from datawarp.warehouse.load import events, evolve, lineage, record, rows
+from datawarp.warehouse.load import events, evolve, lineage, record
+from datawarp.warehouse.load.arrival import Arrival, delete, rows_of
 from datawarp.warehouse.load.context import LoadContext, Written
 from datawarp.warehouse.load.contract import check_rows, contract_version
 from datawarp.warehouse.load.drift import DriftEvent
@@ -23,7 +25,6 @@ from datawarp.warehouse.load.marker import LoadedMarker, LoadedSource
 from datawarp.warehouse.load.meaning import record_calls, record_review
 from datawarp.warehouse.load.plan import SourceLoad, UnitLoad, plan
 from datawarp.warehouse.load.standing import known_sources, preceding, sources_of, standing_loads
-from datawarp.warehouse.load.tally import tallied
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -49,13 +50,9 @@ def load_unit(
             corrections_version=corrections_version(corrections),
         )
         sources, left_out = _admitted(load, known_sources(cursor, unit.publication, unit.name), set(before))
-        written = {}
-        for source in sorted(sources, key=lambda s: s.code):
-            written[source.code] = _load_source(cursor, context, source)
-        for source in left_out:
-            _record_left_out(cursor, context, source)
-        for code in sorted(set(before) - set(written)):
-            _remove_source(cursor, context, code, before[code])
+        written = _load_sources(cursor, context, sorted(sources, key=lambda s: s.code))
+        _record_left_out(cursor, context, left_out)
+        _remove_sources(cursor, context, {code: before[code] for code in sorted(set(before) - set(written))})
         lineage.forget_mappings(cursor, unit, [t.entry.id for s in sources for t in s.tables])
         record_calls(cursor, unit, paths)
         record_review(cursor, unit, paths)
@@ -99,65 +96,84 @@ def _admitted(load: UnitLoad, of_others: set[str], own: set[str]) -> tuple[list[
     return [s for s in load.sources if s not in new], new
 
 
-def _load_source(cursor: Cursor, context: LoadContext, source: SourceLoad) -> Written:
-    started, began = datetime.now(UTC), time.monotonic()
+def _load_sources(cursor: Cursor, context: LoadContext, sources: Sequence[SourceLoad]) -> dict[str, Written]:
+    """Load sources and record it; what became of each, by code.
+
+    What can be asked or said of all of them is, in one statement: a unit may have hundreds of small tables.
+    """
     unit = context.unit
-    record.claim_source(cursor, unit, source)
-    standing = standing_loads(cursor, source.code)
-    own = next((s for s in standing if s.unit == unit.name), None)
-    renamed = [
-        s.unit for s in standing if s.period == unit.when.canonical and s.unit != unit.name and not source.appends
-    ]
-    others = [s for s in standing if s.unit not in (unit.name, *renamed)]
-    stored = evolve.stored_columns(cursor, source.table_name)
-    tally = None
-    if own and not renamed and rows.may_be_there(cursor, context, source, own, stored):
-        tally = tallied(source.tables)
-    if own and tally and tally.checksum() == own.checksum:
-        written, stored_now = rows.leave(cursor, context, source, own, tally), dict(stored or {})
-    else:
-        written, stored_now = rows.replace(cursor, context, source, stored, tally, [unit.name, *renamed])
-        record.retire(cursor, source.code, [unit.name, *renamed])
-    check_rows(source, written.body, preceding(others, unit.when.start, unit.when.end), context.contract)
-    record.write_history(
-        cursor, context, (source.code, source.table_name), written, started, round(time.monotonic() - began, 3)
-    )
-    record.describe_source(cursor, unit, source)
-    record.describe_columns(cursor, unit, source, stored_now)
-    lineage.map_source(cursor, unit, source)
-    for name in renamed:
-        events.forget_unit(cursor, name, source.code)
-        words = f"took the place of {name}, which loaded the same period of {source.code}"
-        written.events.append(DriftEvent("unit_renamed", "warning", words))
-    events.record_events(cursor, context.load_id, _subject(unit, source.code), written.events)
-    events.record_drift_of_source(cursor, context.load_id, unit, source.code)
-    logger.info("%s: %s, %d rows in %s", unit.name, written.outcome, written.rows, source.table_name)
+    record.claim_sources(cursor, unit, sources)
+    standing = standing_loads(cursor, [s.code for s in sources])
+    tables = evolve.stored_tables(cursor, [s.table_name for s in sources])
+    arrivals = [Arrival(context, s, standing[s.code], tables.get(s.table_name)) for s in sources]
+    for arrival in arrivals:
+        arrival.compare(cursor)
+    brought = [(a.source, a.load_id) for a in arrivals]
+    ids = lineage.register_files(cursor, unit, brought)
+    for arrival in arrivals:
+        arrival.decide(cursor)
+    new = [a for a in arrivals if a.is_new]
+    evolve.create(cursor, [(a.source, a.evolution) for a in new])
+    written = {}
+    for arrival in arrivals:
+        written[arrival.source.code] = done = arrival.write(cursor, ids)
+        check_rows(
+            arrival.source, done.body, preceding(arrival.others, unit.when.start, unit.when.end), context.contract
+        )
+        logger.info("%s: %s, %d rows in %s", unit.name, done.outcome, done.rows, done.table)
+    evolve.index(cursor, [a.source for a in new])
+    lineage.count_files(cursor, {ids[f.id]: f.rows for w in written.values() for f in w.files})
+    replaced = [(name, a.source.code) for a in arrivals if not a.is_there for name in (unit.name, *a.renamed)]
+    lineage.supersede_files(cursor, replaced, ids.values())
+    lineage.write_corrections(cursor, unit, brought, ids)
+    record.retire(cursor, replaced)
+    record.write_history(cursor, context, written.values())
+    record.describe_sources(cursor, unit, sources)
+    record.describe_columns(cursor, unit, [(a.source, a.columns) for a in arrivals])
+    lineage.map_sources(cursor, unit, sources)
+    events.forget_events(cursor, [(name, a.source.code) for a in arrivals for name in a.renamed])
+    events.record_events(cursor, context.load_id, [(_subject(unit, w.code), w.events) for w in written.values()])
+    events.record_drift_of_sources(cursor, context.load_id, unit, [s.code for s in sources])
     return written
 
 
-def _record_left_out(cursor: Cursor, context: LoadContext, source: SourceLoad) -> None:
-    event = DriftEvent("source_left_out", "warning", f"{source.code} is new, and the contract leaves new tables out")
-    subject = _subject(context.unit, source.code, is_loaded=False)
-    events.record_events(cursor, context.load_id, subject, [event])
+def _record_left_out(cursor: Cursor, context: LoadContext, left_out: Iterable[SourceLoad]) -> None:
+    found = [
+        (
+            _subject(context.unit, source.code, is_loaded=False),
+            [DriftEvent("source_left_out", "warning", f"{source.code} is new, and the contract leaves new tables out")],
+        )
+        for source in left_out
+    ]
+    events.record_events(cursor, context.load_id, found)
 
 
-def _remove_source(cursor: Cursor, context: LoadContext, code: str, table: str) -> None:
-    """Take away what the unit had of a source that its manifest no longer has."""
-    started, began = datetime.now(UTC), time.monotonic()
+def _remove_sources(cursor: Cursor, context: LoadContext, gone: Mapping[str, str]) -> None:
+    """Take away what the unit had of sources (codes with their tables) that its manifest no longer has."""
+    if not gone:
+        return
     unit, period = context.unit, context.unit.when.canonical
-    removed = rows.delete(cursor, table, rows.rows_of(period, [unit.name])) if evolve.exists(cursor, table) else 0
-    record.retire(cursor, code, [unit.name])
-    lineage.supersede_files(cursor, [unit.name], code, [])
-    written = Written("removed", replaced=removed)
-    record.write_history(cursor, context, (code, table), written, started, round(time.monotonic() - began, 3))
-    event = DriftEvent(
-        "source_removed",
-        "warning",
-        f"the unit's manifest no longer has {code}: its {removed:,} rows of {period} were removed",
-        details={"rows": removed},
-    )
-    events.record_events(cursor, context.load_id, _subject(unit, code), [event])
-    events.record_drift_of_source(cursor, context.load_id, unit, code)
+    there = evolve.stored_tables(cursor, gone.values())
+    removed, happened = [], []
+    for code, table in gone.items():
+        started, began = datetime.now(UTC), time.monotonic()
+        own = rows_of(period, [unit.name])
+        deleted = delete(cursor, table, own) if table in there else 0
+        seconds = time.monotonic() - began
+        removed.append(Written(code, table, "removed", started=started, seconds=seconds, replaced=deleted))
+        event = DriftEvent(
+            "source_removed",
+            "warning",
+            f"the unit's manifest no longer has {code}: its {deleted:,} rows of {period} were removed",
+            details={"rows": deleted},
+        )
+        happened.append((_subject(unit, code), [event]))
+    pairs = [(unit.name, code) for code in gone]
+    record.retire(cursor, pairs)
+    lineage.supersede_files(cursor, pairs)
+    record.write_history(cursor, context, removed)
+    events.record_events(cursor, context.load_id, happened)
+    events.record_drift_of_sources(cursor, context.load_id, unit, list(gone))
 
 
 def _subject(unit: Unit, source: str, *, is_loaded: bool = True) -> Subject:
