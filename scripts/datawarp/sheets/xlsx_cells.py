@@ -22,7 +22,6 @@ from datawarp.sheets.xlsx_texts import (
     Words,
     cut_out,
     inline_text,
-    may_be_escaped,
     printed_texts,
     tags,
     text_nodes,
@@ -81,7 +80,8 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     if b"<!" in block or b"<v " in block:
         raise Irregular("comments, sections or attributes where there are none as a rule")
     data = np.frombuffer(block, np.uint8)
-    rows, columns, after = _places(block, data)
+    opened, named = tags(data)
+    rows, columns, after = _places(block, data, opened, named)
     cells, row_of_cell = rows.cells, rows.row_of_cell
     starts, ends = text_nodes(data)
     before = data[starts - 2]
@@ -93,12 +93,11 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     kinds = told[codes]
     numbers = np.zeros(len(owners))
     textual = kinds == OWN
-    escaped = may_be_escaped(block)
     v_starts, v_ends = starts[values], ends[values]
     if textual.any():
         figures = ~textual
         numbers[figures] = _figures(block, data, v_starts[figures], v_ends[figures])
-        own = [printed_texts(cut_out(data, v_starts[textual], v_ends[textual]), trimmed=False, escaped=escaped)]
+        own = [printed_texts(cut_out(data, v_starts[textual], v_ends[textual]), trimmed=False)]
         numbers[textual] = np.arange(len(own[0]))
     else:
         numbers = _figures(block, data, v_starts, v_ends)
@@ -108,7 +107,8 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
         raise Irregular("times of day, or days before 1900")
     written = [(owners, kinds, numbers)]
     place = len(own[0]) if own else 0
-    for texts, at in _inline_texts(block, data, cells, starts[inline], ends[inline], escaped=escaped):
+    within = opened[named == ord("i")]
+    for texts, at in _inline_texts(block, data, cells, within, starts[inline], ends[inline]):
         own.append(texts)
         written.append((at, np.full(len(at), OWN, np.int8), np.arange(place, place + len(at), dtype=np.float64)))
         place += len(at)
@@ -123,9 +123,10 @@ class _Rows:
     row_of_cell: NDArray[np.int64]
 
 
-def _places(block: bytes, data: Bytes) -> tuple[_Rows, NDArray[np.int64], Places]:
+def _places(block: bytes, data: Bytes, opened: Places, named: Bytes) -> tuple[_Rows, NDArray[np.int64], Places]:
     """The rows and cells of a block, the cells' 0-based columns, and where their other attributes begin."""
-    at = tags(data, b"ro")
+    at = opened[named == ord("r")]
+    at = at[data[at + 2] == ord("o")]  # runs of a text begin so, too
     if not len(at) or (words_at(block, at) != _ROW_TAG).any():
         raise Irregular("rows without numbers")
     quoted = words_at(block, at + 8) ^ _QUOTES
@@ -136,7 +137,7 @@ def _places(block: bytes, data: Bytes) -> tuple[_Rows, NDArray[np.int64], Places
     numbers, fine = _whole_numbers(words_at(block, at + digits), digits)
     if not fine.all() or numbers[0] < 1 or (np.diff(numbers) <= 0).any():
         raise Irregular("rows out of order")
-    cells = tags(data, b"c")
+    cells = opened[named == ord("c")]
     if not len(cells):
         return _Rows(int(numbers[0]) - 1, int(numbers[-1]) - 1, cells, cells), cells, cells
     if ((words_at(block, cells) & _SIX) != _CELL_TAG).any() or cells[0] < at[0]:
@@ -252,18 +253,17 @@ def _figures(block: bytes, data: Bytes, starts: Places, ends: Places) -> Figures
 
 
 def _inline_texts(
-    block: bytes, data: Bytes, cells: Places, starts: Places, ends: Places, *, escaped: bool
+    block: bytes, data: Bytes, cells: Places, within: Places, starts: Places, ends: Places
 ) -> list[tuple[pa.StringArray, NDArray[np.int64]]]:
-    """The texts that cells hold themselves, and the cells they are of."""
+    """The texts that cells hold themselves, in tags that begin ``within``, and the cells they are of."""
     import pyarrow as pa
 
-    at = tags(data, b"is")
-    if not len(at):
+    if not len(within):
         return []
     simple = (words_at(block, starts - 8) >> np.uint64(8)) == _INLINE
     starts, ends = starts[simple], ends[simple]
-    found = [(printed_texts(cut_out(data, starts, ends), trimmed=True, escaped=escaped), _owners(cells, starts))]
-    other = np.setdiff1d(at, starts - 7, assume_unique=True)
+    found = [(printed_texts(cut_out(data, starts, ends), trimmed=True), _owners(cells, starts))]
+    other = np.setdiff1d(within, starts - 7, assume_unique=True)
     if len(other):
         texts = pa.array([inline_text(block, int(place)) for place in other], pa.string())
         found.append((texts, _owners(cells, other)))

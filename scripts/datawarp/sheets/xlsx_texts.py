@@ -47,12 +47,10 @@ def text_nodes(data: Bytes) -> tuple[Places, Places]:
     return starts, ends
 
 
-def tags(data: Bytes, name: bytes) -> Places:
-    """Where the tags begin whose names begin with the one or two letters ``name``."""
-    found = data[: -len(name)] == _LESS
-    for at, letter in enumerate(name, 1):
-        found &= data[at : len(data) - len(name) + at] == letter
-    return np.flatnonzero(found)
+def tags(data: Bytes) -> tuple[Places, Bytes]:
+    """Where all tags begin, and the first letter of each one's name."""
+    opened = np.flatnonzero(data[:-1] == _LESS)
+    return opened, data[opened + 1]
 
 
 def cut_out(data: Bytes, starts: Places, ends: Places) -> pa.StringArray:
@@ -67,19 +65,15 @@ def cut_out(data: Bytes, starts: Places, ends: Places) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(data[places]))
 
 
-def may_be_escaped(xml: bytes) -> bool:
-    """Whether some text of the XML may not be what it prints."""
-    return b"&" in xml or b"_x" in xml or b"\r" in xml
-
-
-def printed_texts(texts: pa.StringArray, *, trimmed: bool, escaped: bool) -> pa.StringArray:
-    """What texts of the XML stand for; ``escaped`` says that some may hold entities or escaped characters."""
+def printed_texts(texts: pa.StringArray, *, trimmed: bool) -> pa.StringArray:
+    """What texts of the XML stand for; ``trimmed`` leaves out white space at their ends."""
     import pyarrow.compute as pc
 
     texts.validate(full=True)
+    written = texts.buffers()[2].to_pybytes()
     if trimmed:
         texts = pc.ascii_trim(texts, characters=_WHITE)
-    if escaped:
+    if b"&" in written or b"_x" in written or b"\r" in written:
         odd = pc.match_substring_regex(texts, "[&\r]|_x[0-9A-Fa-f]{4}_")
         if pc.any(odd).as_py():
             texts = pc.replace_with_mask(texts, odd, _as_texts([unescaped(t) for t in texts.filter(odd).to_pylist()]))
@@ -109,7 +103,8 @@ def shared_strings(xml: bytes) -> pa.StringArray:
     import pyarrow as pa
 
     data = np.frombuffer(xml, np.uint8)
-    items = tags(data, b"si")
+    opened, named = tags(data)
+    items = opened[(named == ord("s")) & (data[np.minimum(opened + 2, len(data) - 1)] == ord("i"))]
     if not len(items):
         if b"si>" in xml or b"<!" in xml:
             raise Irregular("the shared strings have a prefix")
@@ -117,7 +112,7 @@ def shared_strings(xml: bytes) -> pa.StringArray:
     starts, ends = text_nodes(data)
     simple = (words_at(xml, starts - 8) >> np.uint64(8)) == np.uint64(_SIMPLE_ITEM) if len(starts) else starts == 0
     starts, ends = starts[simple], ends[simple]
-    texts = printed_texts(cut_out(data, starts, ends), trimmed=True, escaped=may_be_escaped(xml))
+    texts = printed_texts(cut_out(data, starts, ends), trimmed=True)
     owners = np.searchsorted(items, starts) - 1
     if len(owners) == len(items):
         return texts
