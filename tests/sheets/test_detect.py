@@ -11,7 +11,7 @@ from datawarp.errors import SheetError
 from datawarp.registry.models import SheetOverride
 from datawarp.sheets.detect import detect
 from datawarp.sheets.grid import Cell, Grid
-from datawarp.sheets.typing import typed_table
+from datawarp.sheets.typed_table import typed_table
 
 Rows = list[list[Cell]]
 

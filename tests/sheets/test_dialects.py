@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from datawarp.sheets.book import open_book
 from datawarp.sheets.detect import detect
-from datawarp.sheets.typing import typed_table
+from datawarp.sheets.typed_table import typed_table
 
 relaxed = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 

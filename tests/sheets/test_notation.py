@@ -13,7 +13,8 @@ from datawarp.sheets.csv_dialect import dialect_of
 from datawarp.sheets.detect import detect
 from datawarp.sheets.notation import Evidence, Notation, in_points
 from datawarp.sheets.texts import classify_text, figure
-from datawarp.sheets.typing import column_type, typed_table
+from datawarp.sheets.typed_table import typed_table
+from datawarp.sheets.typing import column_type
 
 COMMA = Notation(",")
 

@@ -9,7 +9,7 @@ from generator import Sheet, single_tables, stacked_tables, tables_side_by_side,
 from hypothesis import HealthCheck, given, settings
 
 from datawarp.sheets.detect import detect
-from datawarp.sheets.typing import typed_table
+from datawarp.sheets.typed_table import typed_table
 
 relaxed = settings(
     max_examples=150,

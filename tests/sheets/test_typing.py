@@ -11,7 +11,8 @@ from grids import grid, table
 from datawarp.sheets.detect import detect
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.texts import TextTally, classify_text, text_class
-from datawarp.sheets.typing import column_type, typed_table
+from datawarp.sheets.typed_table import typed_table
+from datawarp.sheets.typing import column_type
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from grids import grid, table
 from datawarp.sheets.detect import detect
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import read_label
-from datawarp.sheets.typing import typed_table
+from datawarp.sheets.typed_table import typed_table
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def keep_table(folder: Path, grid: Grid, table: TableFinding, fixed: Collection[
     path = folder / "table.writing"
     path.unlink(missing_ok=True)
     if grid.stream is None:
-        from datawarp.sheets.typing import typed_table
+        from datawarp.sheets.typed_table import typed_table
 
         typed = typed_table(grid, table)
         _write(path, typed.to_batches(max_chunksize=BATCH_ROWS), typed.schema)
@@ -157,7 +157,8 @@ def _read_again(
     import pyarrow as pa
 
     from datawarp.sheets.book import one_grid
-    from datawarp.sheets.typing import note_notations, typed_table
+    from datawarp.sheets.typed_table import typed_table
+    from datawarp.sheets.typing import note_notations
 
     original = _download(paths, entry)
     grid = one_grid(

@@ -69,7 +69,8 @@ def _rows(sheet: Any) -> list[list[Cell]]:
     top, left = sheet.start
     rows = sheet.to_python(skip_empty_area=True)
     blank_cells: list[Cell] = [None] * left
-    found = [[] for _ in range(top)] + [_row(blank_cells, row) if left else _trimmed(row) for row in rows]
+    found: list[list[Cell]] = [[] for _ in range(top)]
+    found += [_row(blank_cells, row) if left else _trimmed(row) for row in rows]
     while found and not found[-1]:
         found.pop()
     return found

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from datawarp.sheets.finding import ColumnFinding, ColumnKind, TableFinding
 from datawarp.sheets.notation import PLAIN, Notation
 from datawarp.sheets.texts import TextTally
-from datawarp.sheets.typing import arrow_type, places_of_long, typed_value
+from datawarp.sheets.typed_table import arrow_type, places_of_long
+from datawarp.sheets.values import typed_value
 
 if TYPE_CHECKING:
     import pyarrow as pa
