@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -119,7 +120,12 @@ def copy_batches(
         sql.SQL(", ").join(map(sql.Identifier, schema.names)),
         sql.SQL(", FREEZE" if frozen else ""),
     )
-    with closing(_Stream(_encoded(schema, batches))) as stream:
+    chunks = _encoded(schema, batches)
+    first = _first_of(chunks)
+    if len(first) < _READ_BYTES:
+        cursor.copy_expert(statement, io.BytesIO(first), _READ_BYTES)
+        return int(cursor.rowcount)
+    with closing(_Stream(chain([first], chunks))) as stream:
         try:
             cursor.copy_expert(statement, stream, _READ_BYTES)
         except psycopg2.errors.QueryCanceled:
@@ -127,6 +133,17 @@ def copy_batches(
                 raise stream.problem from None
             raise
     return int(cursor.rowcount)
+
+
+def _first_of(chunks: Iterator[bytes]) -> bytes:
+    """The first chunks together, as many as make a read of the server's; all of them where there are no more."""
+    first, size = [], 0
+    for chunk in chunks:
+        first.append(chunk)
+        size += len(chunk)
+        if size >= _READ_BYTES:
+            break
+    return b"".join(first)
 
 
 class _Stream(io.RawIOBase):
