@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from datawarp.errors import AcquireError
 from datawarp.files import read_json, sha256_file, write_json
-from datawarp.lifecycle.archive import reopen
-from datawarp.lifecycle.refresh import archive_unit, row_counts
-from datawarp.operations.options import Options
 from datawarp.operations.stamps import done_path, newest_stamp, stamp_path
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+
+    from datawarp.operations.options import Options
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ def request_refresh(unit: str, run: str, paths: Paths, options: Options, reason:
 
     ``reason`` is why the workflow itself asks; a person's ``options.reason`` goes before it.
     """
+    # Imported late: every download asks here whether it is a replay, and few are a refresh.
+    from datawarp.lifecycle.archive import reopen
+    from datawarp.lifecycle.refresh import archive_unit, row_counts
+
     resumed = unfinished(unit, paths)
     if resumed:
         request = RefreshRequest(**{**asdict(resumed), "run": run, "replay": resumed.replay or options.replay})
@@ -113,6 +116,8 @@ def finish_refresh(unit: str, run: str, paths: Paths, connection: Connection) ->
     ``connection`` is to the warehouse; the event is committed. Done twice, there is one event.
     """
     from psycopg2.extras import Json
+
+    from datawarp.lifecycle.refresh import row_counts
 
     request = RefreshRequest(**read_json(stamp_path(unit, run, paths)))
     rows, files = row_counts(unit, paths), downloaded(unit, paths)
