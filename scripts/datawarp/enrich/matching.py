@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from datawarp.enrich.assignment import best_assignment
 from datawarp.enrich.features import TableFeatures
 from datawarp.enrich.labels import Labels, compare_labels
 from datawarp.enrich.structure import compare_columns, compare_contents, listed
@@ -236,7 +237,4 @@ def _optimal(weights: list[list[float]]) -> dict[int, int]:
     best = {r: max(range(len(row)), key=row.__getitem__) for r, row in enumerate(weights) if row and max(row) > 0}
     if len(set(best.values())) == len(best):
         return best
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(weights, maximize=True)
-    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if weights[r][c] > 0}
+    return {row: column for row, column in best_assignment(weights) if weights[row][column] > 0}
