@@ -4,7 +4,7 @@ Data flows one way through the rooms (sub-packages), and no room imports one bel
 
     registry → acquire → sheets → manifest → enrich → warehouse → publish → lifecycle → operations
 
-``errors`` and ``files`` are the ground floor that every room stands on.
+``errors``, ``files`` and ``quick_yaml`` are the ground floor that every room stands on.
 """
 
 __version__ = "0.1.0"

@@ -11,16 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import yaml
-from filelock import FileLock
 from pydantic import Field, ValidationError
 
 from datawarp.enrich.decisions import Decisions
 from datawarp.enrich.review import Review, ReviewItem, ReviewModel, check_fields
 from datawarp.errors import EnrichError
 from datawarp.files import write_bytes
+from datawarp.quick_yaml import load_yaml
 from datawarp.registry.paths import Paths
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -68,7 +67,7 @@ def read_decided(paths: Paths, publication: str) -> Decided:
     """The decisions about ``publication``; raises :class:`EnrichError` naming what is wrong with the file."""
     path = paths.decisions(publication)
     try:
-        document = yaml.load(path.read_bytes(), Loader=_Loader)
+        document = load_yaml(path.read_bytes())
         decided = Decided.model_validate(document)
     except FileNotFoundError:
         return Decided(publication=publication)
@@ -91,6 +90,8 @@ def read_decided(paths: Paths, publication: str) -> Decided:
 
 def keep_decisions(paths: Paths, review: Review) -> None:
     """Add the decided items of ``review`` to its publication's decisions; later words replace earlier ones."""
+    from filelock import FileLock  # only a person's decision pays for it
+
     items = [i for i in review.items if i.state != "open"]
     path = paths.decisions(review.publication)
     path.parent.mkdir(parents=True, exist_ok=True)

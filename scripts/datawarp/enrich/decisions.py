@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datawarp.enrich.features import TableFeatures
-from datawarp.manifest.models import Source
+if TYPE_CHECKING:
+    from datawarp.enrich.features import TableFeatures
+    from datawarp.manifest.models import Source
 
 TableKey = tuple[str, str, int]
 

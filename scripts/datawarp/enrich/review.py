@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from datawarp.enrich.decisions import COLUMN_FIELDS, SOURCE_FIELDS, TableKey, table_key
-from datawarp.enrich.features import TableFeatures
-from datawarp.enrich.matching import Match
 from datawarp.errors import EnrichError
 from datawarp.files import write_bytes
+from datawarp.quick_yaml import load_yaml
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING:
+    from datawarp.enrich.features import TableFeatures
+    from datawarp.enrich.matching import Match
+
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 State = Literal["open", "approved", "rejected"]
@@ -29,7 +31,7 @@ State = Literal["open", "approved", "rejected"]
 class ReviewModel(BaseModel):
     """Base of the models of a review file: a slip of the pen is noticed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class TablePlace(ReviewModel):
@@ -105,7 +107,7 @@ class Review(ReviewModel):
 def read_review(path: Path) -> Review | None:
     """The review in ``path``, ``None`` when there is none; raises :class:`EnrichError` naming what is wrong."""
     try:
-        document = yaml.load(path.read_bytes(), Loader=_Loader)
+        document = load_yaml(path.read_bytes())
     except FileNotFoundError:
         return None
     except yaml.YAMLError as problem:

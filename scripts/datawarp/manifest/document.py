@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +9,17 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.representer import SafeRepresenter
-from yaml.resolver import BaseResolver, Resolver
 
 from datawarp.errors import ManifestError
 from datawarp.files import write_bytes
 from datawarp.manifest.models import Manifest
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_AnyDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_TEXT, _LIST, _MAPPING = (
-    BaseResolver.DEFAULT_SCALAR_TAG,
-    BaseResolver.DEFAULT_SEQUENCE_TAG,
-    BaseResolver.DEFAULT_MAPPING_TAG,
-)
-_NULL, _BOOL, _INT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int"))
-_IMPLICIT = Resolver()
-
-
-@lru_cache(maxsize=65536)
-def _tag(text: str) -> str:
-    """The type that YAML takes a text without quotes for."""
-    return str(_IMPLICIT.resolve(ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
-
-
-class _Dumper(_AnyDumper):  # type: ignore[misc]
-    """Asks for the type of a text once, however often it occurs: most of a manifest's words are its keys."""
-
-    def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:
-        if kind is ScalarNode:
-            return _tag(value) if implicit[0] else _TEXT
-        return _LIST if kind is SequenceNode else _MAPPING
+from datawarp.quick_yaml import BOOL, INT, LIST, MAPPING, NULL, TEXT, QuickDumper, load_yaml
 
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest in ``path``; raises :class:`ManifestError` naming file and key."""
     try:
-        document = yaml.load(path.read_bytes(), Loader=_Loader)
+        document = load_yaml(path.read_bytes())
     except FileNotFoundError:
         raise ManifestError("there is no such manifest", where=str(path)) from None
     except yaml.YAMLError as problem:
@@ -60,7 +34,7 @@ def read_manifest(path: Path) -> Manifest:
 def manifest_bytes(manifest: Manifest) -> bytes:
     """``manifest`` as YAML; what was never set is left out, keys keep the model's order."""
     document = _node(manifest.model_dump(mode="python", exclude_unset=False))
-    return yaml.serialize(document, Dumper=_Dumper, allow_unicode=True, width=120).encode("utf-8")
+    return yaml.serialize(document, Dumper=QuickDumper, allow_unicode=True, width=120).encode("utf-8")
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
@@ -78,16 +52,16 @@ def _node(value: Any) -> Node:
     """A value as a YAML node: tuples as lists, and enrichment keys that were never filled left out."""
     kind = type(value)
     if kind is str:
-        return ScalarNode(_TEXT, value)
+        return ScalarNode(TEXT, value)
     if value is None:
-        return ScalarNode(_NULL, "null")
+        return ScalarNode(NULL, "null")
     if kind is dict:
         pairs = [(_node(k), _node(v)) for k, v in value.items() if not (v is None and k in _OPTIONAL)]
-        return MappingNode(_MAPPING, pairs, flow_style=False)
+        return MappingNode(MAPPING, pairs, flow_style=False)
     if kind is list or kind is tuple:
-        return SequenceNode(_LIST, [_node(v) for v in value], flow_style=False)
+        return SequenceNode(LIST, [_node(v) for v in value], flow_style=False)
     if kind is bool:
-        return ScalarNode(_BOOL, "true" if value else "false")
+        return ScalarNode(BOOL, "true" if value else "false")
     if kind is int:
-        return ScalarNode(_INT, str(value))
+        return ScalarNode(INT, str(value))
     return SafeRepresenter().represent_data(value)

@@ -9,11 +9,8 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from datawarp.enrich.words import STOP_WORDS
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from datawarp.quick_yaml import load_yaml
 
 
 @dataclass(frozen=True)
@@ -138,4 +135,4 @@ def load_dictionary() -> Dictionary:
     """The dictionary that ships with DataWarp."""
     folder = files(__package__)
     names = ("terms", "organisations", "columns")
-    return Dictionary({name: yaml.load(folder.joinpath(f"{name}.yaml").read_bytes(), Loader=_Loader) for name in names})
+    return Dictionary({name: load_yaml(folder.joinpath(f"{name}.yaml").read_bytes()) for name in names})
