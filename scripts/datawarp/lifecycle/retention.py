@@ -17,9 +17,10 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from datawarp.errors import LifecycleError
-from datawarp.registry.document import Document, model_problems
+from datawarp.registry.document import Document
 from datawarp.registry.models import Model, refused
 from datawarp.registry.periods import Period, parse_period
+from datawarp.registry.problems import model_problems
 
 _SPAN = re.compile(r"(\d+)\s*([dwmy])", re.I)
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datawarp.errors import DatawarpError
 from datawarp.lean import leave_out_pandas
@@ -22,8 +22,10 @@ from datawarp.operations.run_record import read_run_record
 from datawarp.operations.times import record_time
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
-from datawarp.registry.registry import Registry, read_registry
 from datawarp.registry.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from datawarp.registry.registry import Registry
 
 logger = logging.getLogger("datawarp")
 
@@ -50,6 +52,8 @@ class Job:
     @cached_property
     def registry(self) -> Registry:
         """The registry that the configuration names."""
+        from datawarp.registry.registry import read_registry  # jobs of a unit have their part of it in their params
+
         return read_registry(self.settings.registry(self.paths.root))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from datawarp.errors import RegistryError
-from datawarp.registry.document import Document, Location, Problem, did_you_mean, model_problems
+from datawarp.registry.document import Document
 from datawarp.registry.models import (
     PUBLICATION_CODE,
     Model,
@@ -24,6 +24,7 @@ from datawarp.registry.models import (
     split_unit_name,
 )
 from datawarp.registry.periods import parse_period
+from datawarp.registry.problems import Location, Problem, did_you_mean, model_problems
 
 RESERVED_CODES = frozenset(
     {"all", "download", "draft", "enrich", "load", "export", "catalogue", "preview", "status", "validate", "cleanup"}

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from datawarp.errors import RegistryError
-from datawarp.registry.document import Document, Problem, did_you_mean, model_problems
 from datawarp.registry.models import Model
+from datawarp.registry.problems import Problem, did_you_mean, model_problems
 
 COMMAND_OPTIONS = frozenset(
     {"execute", "verbose", "skip", "older_than", "purge_db", "to", "delete_local", "strategy", "pub", "since", "until"}
@@ -137,14 +137,8 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
     key. :data:`COMMAND_OPTIONS` among them are left to their commands. Raises one
     :class:`RegistryError` with everything that is wrong.
     """
-    document = Document.read(path) if path is not None else None
-    written = document.data if document else {}
-    settings, problems = model_problems(Settings, written)
-    if document and problems:
-        document.fail(problems)
+    written = _written(path) if path is not None else {}
     given = {key: value for key, value in (overrides or {}).items() if key not in COMMAND_OPTIONS}
-    if not given and settings is not None:
-        return settings
     settings, problems = model_problems(Settings, _joined(written, given))
     if settings is None:
         raise RegistryError(
@@ -153,6 +147,17 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
             hint="see docs/reference/configuration.md",
         )
     return settings
+
+
+def _written(path: Path) -> dict[str, Any]:
+    """What stands in ``path``, which is sound by itself."""
+    from datawarp.registry.document import Document  # a job, which gets its configuration from Snakemake, needs no YAML
+
+    document = Document.read(path)
+    _, problems = model_problems(Settings, document.data)
+    if problems:
+        document.fail(problems)
+    return document.data
 
 
 def _told(problem: Problem) -> str:
