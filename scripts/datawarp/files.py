@@ -16,39 +16,47 @@ _BLOCK = 1 << 20
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterator[Path]:
     """A temporary path in ``path``'s own folder that takes its place when the block ends well.
 
     The bytes are flushed to disk before the rename, so that after a power cut either the old file
-    or the whole new one is there. When the block raises, the temporary file goes and the old file
-    stays. A link stays one: the file it leads to is replaced.
+    or the whole new one is there; not so with ``flushed`` off, for a cache whose reader tells that it is cut off.
+    When the block raises, the temporary file goes and the old file stays. A link stays one: the file it leads to is
+    replaced.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:60]}.", suffix=".tmp", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        put_in_place(temporary, target)
+        put_in_place(temporary, target, flushed=flushed)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def put_in_place(temporary: Path, target: Path) -> None:
+def put_in_place(temporary: Path, target: Path, *, flushed: bool = True) -> None:
     """Rename a finished file to ``target``, its bytes on disk; its mode is the old file's, or that of any new file.
 
     For files that are written together before the first of them takes its place; else see :func:`replacing`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(temporary, "rb") as written:
-        os.fsync(written.fileno())
+    _make_folder(target.parent)
+    if flushed:
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
     except FileNotFoundError:
         mode = _MODE_OF_NEW_FILES
     os.chmod(temporary, mode)
     os.replace(temporary, target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; looking first costs less than being refused, and nearly always it is there."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _mode_of_new_files() -> int:
@@ -61,9 +69,9 @@ def _mode_of_new_files() -> int:
 _MODE_OF_NEW_FILES = _mode_of_new_files()
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to ``path`` atomically; parent folders are made."""
-    with replacing(path) as temporary:
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, flushed: bool = True) -> None:
+    """Write ``data`` to ``path`` atomically; parent folders are made. ``flushed`` is that of :func:`replacing`."""
+    with replacing(path, flushed=flushed) as temporary:
         temporary.write_bytes(data)
 
 

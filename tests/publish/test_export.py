@@ -28,9 +28,8 @@ from datawarp.errors import PublishError
 from datawarp.files import read_json, sha256_file, write_json
 from datawarp.manifest.document import read_manifest, write_manifest
 from datawarp.publish.export import export
-from datawarp.publish.partition import partitions
+from datawarp.publish.holding import holdings
 from datawarp.publish.rows import Rows
-from datawarp.publish.schema import table_columns
 from datawarp.publish.staged import verify
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
@@ -212,8 +211,9 @@ def test_a_file_that_differs_from_the_database_is_caught(warehouse: Warehouse, c
     unit = publish(warehouse, "jul25", waits=JULY)
     path = warehouse.paths.root / receipt(warehouse, unit)["sources"][0]["parquet"]
     with closing(connect(warehouse.paths, warehouse.settings)) as connection, ThreadPoolExecutor(1) as pool:
-        (partition,) = partitions(connection, "adhd_waits")
-        rows = Rows(connection, partition, table_columns(connection, partition.table))
+        held = holdings(connection, ["adhd_waits"])["adhd_waits"]
+        (partition,) = held.partitions
+        rows = Rows(connection, partition, held.columns)
         assert verify(path, rows, partition, pool.submit(rows.checksums))[0] == 3
         connection.rollback()
         warehouse.query(f"UPDATE staging.tbl_adhd_waits {change}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 
 from datawarp.errors import PublishError
 from datawarp.files import read_json, write_json
-from datawarp.publish.metadata import write_metadata
-from datawarp.publish.partition import Partition, partitions
-from datawarp.publish.receipts import read_receipt, sources_locked, update_receipt, write_receipt
-from datawarp.publish.schema import DatabaseColumn, arrow_schema, in_order, table_columns
-from datawarp.publish.staged import Staged, stage
+from datawarp.publish.holding import Holding, holdings
+from datawarp.publish.metadata import source_meanings, write_page
+from datawarp.publish.partition import Partition
+from datawarp.publish.receipts import Exported, read_receipt, sources_locked, update_receipt, write_receipt
+from datawarp.publish.schema import arrow_schema
+from datawarp.publish.staged import Staged, stage, stage_typed
 from datawarp.publish.versions import retire
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
@@ -47,17 +48,11 @@ def export(unit: Unit, paths: Paths, settings: Settings) -> None:
     with closing(connect(paths, settings)) as connection, _staging(unit, paths) as staging:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         codes = _loaded_sources(connection, unit)
-        staged = [_Source(connection, code, paths, settings, staging).stage(unit) for code in codes]
+        work = _Export(connection, unit, paths, settings, staging)
+        staged = work.stage(codes)
         gone = _given_up(unit, codes, paths)
         with sources_locked([*codes, *gone], paths):
-            exported = []
-            for earlier in staged:
-                source = _Source(connection, earlier.partition.source, paths, settings, staging)
-                exported.append(source.publish(unit, earlier).exported)
-            for code in gone:
-                retire(paths.parquet(code, unit.when.canonical, unit.name), paths, settings.export.versions)
-                paths.profile(code, unit.name).unlink(missing_ok=True)
-                _Source(connection, code, paths, settings, staging).follow(unit)
+            exported = work.publish(staged, gone)
             write_receipt(unit.name, unit.period, exported, paths)
     shutil.rmtree(paths.typed_tables(unit.name), ignore_errors=True)
 
@@ -102,78 +97,91 @@ def _given_up(unit: Unit, codes: Sequence[str], paths: Paths) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A source's files and its table."""
+class _Export:
+    """The files and tables of a unit's sources. What can be asked of the database for all of them is asked at once."""
 
     connection: Connection
-    code: str
+    unit: Unit
     paths: Paths
     settings: Settings
     staging: Path
 
-    def stage(self, unit: Unit) -> Staged:
-        """Write the unit's file aside; no lock is needed."""
-        held = partitions(self.connection, self.code)
-        own, columns = self._own(unit, held), self._columns(held)
-        return stage(self.connection, own, columns, self.staging, self.paths)
+    def stage(self, codes: Sequence[str]) -> dict[str, Staged]:
+        """Write the unit's files aside, by source; no lock is needed."""
+        held = self._held(codes)
+        wanted = [(held[code].of(self.unit.name), held[code].columns) for code in codes]
+        staged = stage_typed(self.connection, wanted, self.staging, self.paths)
+        return {code: staged.get(code) or self._stage_anew(code) for code in codes}
 
-    def publish(self, unit: Unit, staged: Staged) -> Staged:
-        """Put the unit's file in its place, bring those of other periods to its schema, and renew the page.
+    def publish(self, staged: Mapping[str, Staged], gone: Sequence[str]) -> list[Exported]:
+        """Put the unit's files in their places and take away those of sources that are ``gone``.
 
-        Call it, and :meth:`follow`, with the source's lock held. The file is written anew when the table or the
-        load's record changed meanwhile. Gives what was put in place.
+        The files of other periods are brought to the schema of their sources, and the pages renewed. Call it with the
+        locks of all these sources held. Files are written anew when the table or the load's record changed meanwhile.
         """
-        self._finish_journal()
-        held = partitions(self.connection, self.code)
-        own, columns = self._own(unit, held), self._columns(held)
-        if (own, tuple(columns)) != (staged.partition, staged.columns):
-            staged = stage(self.connection, own, columns, self.staging, self.paths)
-        staged.publish(self.paths, self.settings.export.versions)
-        self._bring_to_schema(held, columns, but=unit.name)
-        self._renew_page(unit)
-        return staged
-
-    def follow(self, unit: Unit) -> None:
-        """After a file was retired: the other files and the page as they are without it."""
-        self._finish_journal()
-        held = partitions(self.connection, self.code)
-        if held:
-            self._bring_to_schema(held, self._columns(held))
-        self._renew_page(unit)
-
-    def _renew_page(self, unit: Unit) -> None:
+        for code in [*staged, *gone]:
+            self._finish_journal(code)
+        held = self._held([*staged, *gone])
+        meanings = source_meanings(self.connection, list(held))
         self.connection.rollback()
-        write_metadata(self.connection, self.code, unit.settings, self.paths)
+        exported = []
+        for code, ready in staged.items():
+            if (ready.partition, ready.columns) != (held[code].of(self.unit.name), held[code].columns):
+                ready = self._stage_anew(code)
+            ready.publish(self.paths, self.settings.export.versions)
+            exported.append(ready.exported)
+            self._bring_to_schema(code, held[code])
+            write_page(code, held[code].partitions, meanings[code], self.unit.settings, self.paths)
+        for code in gone:
+            period = self.unit.when.canonical
+            retire(self.paths.parquet(code, period, self.unit.name), self.paths, self.settings.export.versions)
+            self.paths.profile(code, self.unit.name).unlink(missing_ok=True)
+            self._bring_to_schema(code, held[code])
+            write_page(code, held[code].partitions, meanings[code], self.unit.settings, self.paths)
+        return exported
+
+    def _held(self, codes: Collection[str]) -> dict[str, Holding]:
+        """What the database holds of sources now."""
         self.connection.rollback()
+        return holdings(self.connection, codes)
 
-    def _own(self, unit: Unit, held: Sequence[Partition]) -> Partition:
-        return next(partition for partition in held if partition.unit == unit.name)
-
-    def _columns(self, held: Sequence[Partition]) -> list[DatabaseColumn]:
-        return in_order(table_columns(self.connection, held[0].table), [p.delivered for p in held])
+    def _stage_anew(self, code: str) -> Staged:
+        """Write the unit's file aside out of the database, as it is now."""
+        held = self._held([code])[code]
+        return stage(self.connection, held.of(self.unit.name), held.columns, self.staging, self.paths)
 
     def _path(self, partition: Partition) -> Path:
-        return self.paths.parquet(self.code, partition.period, partition.unit)
+        return self.paths.parquet(partition.source, partition.period, partition.unit)
 
-    def _bring_to_schema(
-        self, held: Sequence[Partition], columns: Sequence[DatabaseColumn], but: str | None = None
-    ) -> None:
+    def _behind(self, held: Holding) -> list[Partition]:
+        """The partitions of other units whose files have other columns than the table."""
+        schema = arrow_schema(held.columns)
+        return [
+            p
+            for p in held.partitions
+            if p.unit != self.unit.name and self._path(p).is_file() and not _has(self._path(p), schema)
+        ]
+
+    def _bring_to_schema(self, code: str, held: Holding) -> None:
         """Rewrite the files of other periods whose columns are not those of the table any more."""
-        schema = arrow_schema(columns)
-        behind = [p for p in held if p.unit != but and self._path(p).is_file() and not _has(self._path(p), schema)]
-        if behind:
+        if not held.partitions:
+            return
+        if self._behind(held):
+            held = self._held([code])[code]  # what was asked for all sources together may be seconds old
+            behind = self._behind(held)
             # A job killed between a file and its receipt leaves the journal, and the next one makes up for it.
-            write_json(self.paths.export_journal(self.code), {"units": [p.unit for p in behind]})
+            write_json(self.paths.export_journal(code), {"units": [p.unit for p in behind]})
             for partition in behind:
                 try:
-                    staged = stage(self.connection, partition, columns, self.staging, self.paths)
+                    staged = stage(self.connection, partition, held.columns, self.staging, self.paths)
                 except PublishError as problem:
                     logger.warning("%s keeps its earlier columns: %s", partition.unit, problem)
                 else:
                     staged.publish(self.paths, self.settings.export.versions)
-            self._finish_journal()
-        known = {self._path(p) for p in held}
-        for path in self.paths.parquet_source(self.code).glob("period=*/*.parquet"):
+            self._finish_journal(code)
+            self.connection.rollback()
+        schema, known = arrow_schema(held.columns), {self._path(p) for p in held.partitions}
+        for path in self.paths.parquet_source(code).glob("period=*/*.parquet"):
             if path not in known and not _has(path, schema):
                 logger.warning(
                     "%s keeps its earlier columns: the database does not hold its rows; `snakemake validate` tells "
@@ -181,13 +189,13 @@ class _Source:
                     self.paths.relative(path),
                 )
 
-    def _finish_journal(self) -> None:
+    def _finish_journal(self, code: str) -> None:
         """Bring receipts into line with files that were rewritten, here or by a job that was killed."""
-        journal = self.paths.export_journal(self.code)
+        journal = self.paths.export_journal(code)
         if not journal.is_file():
             return
         for unit in read_json(journal)["units"]:
-            update_receipt(unit, self.code, self.paths)
+            update_receipt(unit, code, self.paths)
         journal.unlink()
 
 

@@ -7,7 +7,7 @@ registry or an enriched manifest; where nothing is known the page says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,18 +50,23 @@ class SourceMeaning:
     columns: dict[str, ColumnMeaning]
 
 
-def source_meaning(connection: Connection, code: str) -> SourceMeaning:
-    """The words for a source and its columns, as its newest enriched manifest gives them."""
+def source_meanings(connection: Connection, codes: Collection[str]) -> dict[str, SourceMeaning]:
+    """The words for sources and their columns, as the newest enriched manifest of each gives them."""
+    columns: dict[str, dict[str, ColumnMeaning]] = {code: {} for code in codes}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, description FROM datawarp.tbl_canonical_sources WHERE source_code = %s", (code,))
-        name, description = cursor.fetchone() or (code, None)
         cursor.execute(
-            "SELECT column_name, original_name, description, unit "
-            "FROM datawarp.tbl_column_metadata WHERE source_code = %s",
-            (code,),
+            "SELECT source_code, column_name, original_name, description, unit "
+            "FROM datawarp.tbl_column_metadata WHERE source_code = ANY(%s)",
+            (list(columns),),
         )
-        columns = {column: ColumnMeaning(*words) for column, *words in cursor.fetchall()}
-    return SourceMeaning(name, description, columns)
+        for code, column, *words in cursor.fetchall():
+            columns[code][column] = ColumnMeaning(*words)
+        cursor.execute(
+            "SELECT source_code, name, description FROM datawarp.tbl_canonical_sources WHERE source_code = ANY(%s)",
+            (list(columns),),
+        )
+        named = {code: (name, description) for code, name, description in cursor.fetchall()}
+    return {code: SourceMeaning(*named.get(code, (code, None)), found) for code, found in columns.items()}
 
 
 def lists_exactly(page: Path, files: Iterable[str]) -> bool:
@@ -78,10 +83,18 @@ def write_metadata(connection: Connection, code: str, publication: PublicationSe
 
     Call it with the source's lock held.
     """
+    held = partitions(connection, [code])[code]
+    write_page(code, held, source_meanings(connection, [code])[code], publication, paths)
+
+
+def write_page(
+    code: str, held: Sequence[Partition], meaning: SourceMeaning, publication: PublicationSettings, paths: Paths
+) -> None:
+    """Write the page of a source that has these partitions; as :func:`write_metadata`, which asks the database."""
     page = paths.source_metadata(code)
     files = [
         (partition, path)
-        for partition in partitions(connection, code)
+        for partition in held
         if (path := paths.parquet(code, partition.period, partition.unit)).is_file()
     ]
     if not files:
@@ -89,7 +102,6 @@ def write_metadata(connection: Connection, code: str, publication: PublicationSe
         return
     profiles = [file_profile(path, paths.profile(code, partition.unit)) for partition, path in files]
     held = [partition for partition, _ in files]
-    meaning = source_meaning(connection, code)
     lines = [
         f"# {_text(meaning.name)}",
         "",

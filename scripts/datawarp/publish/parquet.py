@@ -34,7 +34,7 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Sche
     writer: pq.ParquetWriter | None = None
     rows = 0
     try:
-        for group in _ahead(_row_groups(batches, schema)):
+        for group in _ahead(_row_groups(batches, schema), is_last=lambda group: group.num_rows < _FEWEST_ROWS):
             if writer is None:
                 writer = _writer(path, described, group)
             writer.write_table(group.cast(described), row_group_size=ROWS_PER_GROUP)
@@ -125,12 +125,12 @@ def read_back(path: Path, rows: Rows, also: Callable[[pa.Table], None]) -> ReadB
     values = dict.fromkeys(names, 0)
 
     def hashed() -> Generator[tuple[pa.Table, list[int]]]:
-        for table in read_groups(path, [*names, SOURCE_FILE]):
+        for table in read_groups(path, rows.schema, [*names, SOURCE_FILE]):
             place = rows.places(table)
             sums = [arrow_checksum(table[name].combine_chunks(), place) for name in names[:-1]]
             yield table, [*sums, exact_sum(place)]
 
-    for table, sums in _ahead(hashed()):
+    for table, sums in _ahead(hashed(), is_last=lambda item: item[0].num_rows < _FEWEST_ROWS):
         also(table)
         totals = [total + sum_ for total, sum_ in zip(totals, sums, strict=True)]
         for name in names:
@@ -140,19 +140,29 @@ def read_back(path: Path, rows: Rows, also: Callable[[pa.Table], None]) -> ReadB
     return ReadBack(by_file, totals, values)
 
 
-def read_groups(path: Path, columns: Sequence[str]) -> Generator[pa.Table]:
-    """The row groups of a file, texts as dictionaries."""
-    schema = pq.read_schema(path)
+def read_groups(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Generator[pa.Table]:
+    """The row groups of a file of this schema, texts as dictionaries."""
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=list(columns), use_threads=False)
 
 
-def _ahead(items: Generator[_Item]) -> Iterator[_Item]:
-    """``items``, the next one made in another thread while one is worked with."""
-    with closing(items), ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = pool.submit(next, items, None)
+def _ahead(items: Generator[_Item], is_last: Callable[[_Item], bool]) -> Iterator[_Item]:
+    """``items``, the next one made in another thread while one is worked with.
+
+    ``is_last`` may say of the first that no others follow: most tables are one row group, and no thread is begun.
+    """
+    with closing(items):
+        item = next(items, None)
+        if item is None:
+            return
+        if is_last(item):
             yield item
+            yield from items
+            return
+        with ThreadPoolExecutor(1) as pool:
+            while item is not None:
+                following = pool.submit(next, items, None)
+                yield item
+                item = following.result()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import psycopg2
 
@@ -41,61 +41,63 @@ class Partition:
     beside: tuple[int, ...] = ()  # numbers of files that other units have in the same period
 
 
-def partitions(connection: psycopg2.extensions.connection, source: str) -> list[Partition]:
-    """What the database holds of ``source`` now, first period first."""
+def partitions(
+    connection: psycopg2.extensions.connection, sources: Collection[str]
+) -> dict[str, tuple[Partition, ...]]:
+    """What the database holds of each of ``sources`` now, first period first."""
+    found: dict[str, list[Partition]] = {source: [] for source in sources}
+    files: dict[tuple[str, str], list[SourceFile]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT unit, table_name, publication, canonical_period, period_start, period_end, rows_loaded, "
-            "ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(columns) WITH ORDINALITY AS u(c, n) ORDER BY n) "
-            "FROM datawarp.tbl_load_history WHERE source_code = %s AND is_current AND outcome <> 'removed' "
-            "ORDER BY period_start, period_end, unit",
-            (source,),
+            "SELECT source_code, unit, manifest_file_id, file_id, url, filename, sha256, member, sheet "
+            "FROM datawarp.tbl_manifest_files WHERE source_code = ANY(%s) AND superseded_at IS NULL "
+            'ORDER BY source_code, unit, file_id COLLATE "C"',
+            (list(found),),
         )
-        loads = cursor.fetchall()
+        for source, unit, *file in cursor.fetchall():
+            files.setdefault((source, unit), []).append(SourceFile(*file))
         cursor.execute(
-            "SELECT unit, manifest_file_id, file_id, url, filename, sha256, member, sheet "
-            "FROM datawarp.tbl_manifest_files WHERE source_code = %s AND superseded_at IS NULL "
-            'ORDER BY unit, file_id COLLATE "C"',
-            (source,),
+            "SELECT source_code, table_name, unit, publication, canonical_period, period_start, period_end, "
+            "rows_loaded, jsonb_path_query_array(columns, '$[*].name') "
+            "FROM datawarp.tbl_load_history WHERE source_code = ANY(%s) AND is_current AND outcome <> 'removed' "
+            "ORDER BY period_start, period_end, unit",
+            (list(found),),
         )
-        files: dict[str, list[SourceFile]] = {}
-        for unit, *file in cursor.fetchall():
-            files.setdefault(unit, []).append(SourceFile(*file))
-    found = [
-        Partition(source, table, unit, publication, period, start, end, rows, tuple(names), tuple(files.get(unit, ())))
-        for unit, table, publication, period, start, end, rows, names in loads
-    ]
-    return [_with_neighbours(partition, found) for partition in found]
+        for source, table, unit, publication, period, start, end, rows, names in cursor.fetchall():
+            own = tuple(files.get((source, unit), ()))
+            found[source].append(
+                Partition(source, table, unit, publication, period, start, end, rows, tuple(names), own)
+            )
+    return {source: tuple(_with_neighbours(p, held) for p in held) for source, held in found.items()}
 
 
-def _with_neighbours(partition: Partition, all_: list[Partition]) -> Partition:
+def _with_neighbours(partition: Partition, all_: Sequence[Partition]) -> Partition:
     beside = [f.number for p in all_ if p.period == partition.period and p.unit != partition.unit for f in p.files]
-    return replace(partition, beside=tuple(beside))
+    return replace(partition, beside=tuple(beside)) if beside else partition
 
 
-def file_entries(connection: psycopg2.extensions.connection, partition: Partition) -> dict[int, FileEntry]:
-    """Layout and columns of each of a partition's files as they were loaded, by number."""
+def file_entries(connection: psycopg2.extensions.connection, partitions: Iterable[Partition]) -> dict[int, FileEntry]:
+    """Layout and columns of each of the partitions' files as they were loaded, by number."""
+    files = {file.number: file for partition in partitions for file in partition.files}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT manifest_file_id, layout, columns FROM datawarp.tbl_manifest_files "
             "WHERE manifest_file_id = ANY(%s)",
-            ([file.number for file in partition.files],),
+            (list(files),),
         )
-        recorded: dict[int, tuple[dict[str, Any] | None, list[dict[str, Any]]]] = {
-            number: (layout, columns) for number, layout, columns in cursor.fetchall()
-        }
+        recorded = cursor.fetchall()
     return {
-        file.number: FileEntry.model_validate(
+        number: FileEntry.model_validate(
             {
-                "id": file.id,
-                "url": file.url,
-                "filename": file.filename,
-                "sha256": file.sha256,
-                "member": file.member,
-                "sheet": file.sheet,
-                "layout": recorded[file.number][0],
-                "columns": recorded[file.number][1],
+                "id": files[number].id,
+                "url": files[number].url,
+                "filename": files[number].filename,
+                "sha256": files[number].sha256,
+                "member": files[number].member,
+                "sheet": files[number].sheet,
+                "layout": layout,
+                "columns": columns,
             }
         )
-        for file in partition.files
+        for number, layout, columns in recorded
     }

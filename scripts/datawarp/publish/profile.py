@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datawarp.files import read_json, write_json
+from datawarp.files import read_json, write_bytes
 from datawarp.publish.parquet import read_groups
 from datawarp.publish.schema import LINEAGE, MARKER
 
@@ -59,8 +60,9 @@ def file_profile(path: Path, cache: Path) -> FileProfile:
             return FileProfile(kept["rows"], columns)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         kept = None  # made by nobody yet, cut off, or of an older form: count again
-    counts = FileCounter(pq.read_schema(path))
-    for table in read_groups(path, counts.names):
+    schema = pq.read_schema(path)
+    counts = FileCounter(schema)
+    for table in read_groups(path, schema, counts.names):
         counts.add(table)
     keep_profile(path, cache, counts.profile())
     return counts.profile()
@@ -69,7 +71,9 @@ def file_profile(path: Path, cache: Path) -> FileProfile:
 def keep_profile(path: Path, cache: Path, profile: FileProfile) -> None:
     """Write the profile of ``path`` to ``cache``."""
     stamp = path.stat()
-    write_json(cache, {"file": [stamp.st_size, stamp.st_mtime_ns], **asdict(profile)})
+    columns = {name: vars(column) for name, column in profile.columns.items()}
+    kept = {"file": [stamp.st_size, stamp.st_mtime_ns], "rows": profile.rows, "columns": columns}
+    write_bytes(cache, json.dumps(kept, ensure_ascii=False).encode(), flushed=False)
 
 
 class FileCounter:

@@ -45,25 +45,27 @@ class Rows:
         connection: psycopg2.extensions.connection,
         partition: Partition,
         columns: Sequence[DatabaseColumn],
+        entries: Mapping[int, FileEntry] | None = None,
     ) -> None:
+        """``entries`` are those of the partition's files, by number, where the caller has asked for them already."""
         self.schema = arrow_schema(columns)
         self._connection = connection
         self._partition = partition
-        self._columns = columns
+        self.columns = tuple(columns)
         self._is_long = any(c.name == WIDE_LABEL for c in columns)
         self._streamed = pa.schema([(c.name, c.arrow) for c in columns] + [(SOURCE_ROW, pa.int32())])
         self._ids = pa.array([f.id for f in partition.files], pa.string())
         self._numbers = {f.id: f.number for f in partition.files}
-        self._entries: dict[int, FileEntry] = {}
+        self._entries = entries
 
     @property
     def checked(self) -> list[str]:
         """The columns whose contents are compared with the database; rows are told apart by the last."""
-        return [*(c.name for c in self._columns), SOURCE_ROW]
+        return [*(c.name for c in self.columns), SOURCE_ROW]
 
     def _entry(self, file: SourceFile) -> FileEntry:
-        if not self._entries:
-            self._entries = file_entries(self._connection, self._partition)
+        if self._entries is None:
+            self._entries = file_entries(self._connection, [self._partition])
         return self._entries[file.number]
 
     def typed(self, paths: Paths) -> Generator[pa.RecordBatch] | None:
@@ -73,7 +75,7 @@ class Rows:
         and :class:`OutOfOrder`. Whether the database holds the very same is for its checksums to say.
         """
         kept = [cache_path(paths, self._partition.unit, self._entry(file)) for file in self._partition.files]
-        if not kept or not all(path.is_file() for path in kept) or not all(c.is_known for c in self._columns):
+        if not kept or not all(path.is_file() for path in kept) or not all(c.is_known for c in self.columns):
             return None
 
         def batches() -> Generator[pa.RecordBatch]:
@@ -88,7 +90,7 @@ class Rows:
     def _as_stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Typed rows in the types of the source's table, columns that they lack as nulls."""
         arrays = []
-        for column in self._columns:
+        for column in self.columns:
             index = batch.schema.get_field_index(column.name)
             if index < 0:
                 arrays.append(pa.nulls(batch.num_rows, column.arrow))
@@ -143,10 +145,10 @@ class Rows:
         return {label: place for place, label in enumerate(labels)}
 
     def _query(self, file: SourceFile, sort: bool) -> sql.Composable:
-        names = [sql.Identifier(c.name) for c in self._columns]
+        names = [sql.Identifier(c.name) for c in self.columns]
         values = [
             name if c.is_known else sql.SQL("{}::text").format(name)
-            for c, name in zip(self._columns, names, strict=True)
+            for c, name in zip(self.columns, names, strict=True)
         ]
         order: sql.Composable = sql.SQL("")
         if sort:
@@ -216,9 +218,9 @@ class Rows:
 
     def checksums(self) -> tuple[dict[str, int], list[int]]:
         """Rows by file id and the checksum of each of :attr:`checked`, as the database has them."""
-        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in self._columns)
+        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in self.columns)
         place = sql_place(SOURCE_ROW, "_manifest_file_id", WIDE_LABEL if self._is_long else None)
-        sums = [sql_checksum(c.name, c.kind, _PLACE) for c in self._columns]
+        sums = [sql_checksum(c.name, c.kind, _PLACE) for c in self.columns]
         sums.append(sql.SQL("sum({})").format(_PLACE))
         query = sql.SQL(
             "SELECT _manifest_file_id, count(*), {} FROM "

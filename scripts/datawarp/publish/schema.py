@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg2
@@ -55,16 +55,22 @@ class DatabaseColumn:
         return _ARROW_TYPES.get(self.kind, pa.string())
 
 
-def table_columns(connection: psycopg2.extensions.connection, table: str) -> list[DatabaseColumn]:
-    """The columns of ``staging.<table>`` apart from the warehouse's own; empty when there is no such table."""
+def table_columns(
+    connection: psycopg2.extensions.connection, tables: Collection[str]
+) -> dict[str, list[DatabaseColumn]]:
+    """The columns of these tables in ``staging`` apart from the warehouse's own; none of one that there is not."""
+    found: dict[str, list[DatabaseColumn]] = {table: [] for table in tables}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-            (SCHEMA, table),
+            "SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_class c "
+            "JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = %s::regnamespace "
+            "AND c.relname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum",
+            (SCHEMA, list(found)),
         )
-        return [DatabaseColumn(name, kind) for name, kind in cursor.fetchall() if name not in INTERNAL]
+        for table, name, kind in cursor.fetchall():
+            if name not in INTERNAL:
+                found[table].append(DatabaseColumn(name, kind))
+    return found
 
 
 def in_order(columns: Iterable[DatabaseColumn], seen: Sequence[Sequence[str]]) -> list[DatabaseColumn]:

@@ -16,7 +16,7 @@ from datawarp.errors import PublishError
 from datawarp.files import put_in_place, sha256_file
 from datawarp.publish.checksum import differences
 from datawarp.publish.parquet import read_back, write_parquet
-from datawarp.publish.partition import Partition
+from datawarp.publish.partition import Partition, file_entries
 from datawarp.publish.profile import FileCounter, FileProfile, keep_profile
 from datawarp.publish.receipts import Exported
 from datawarp.publish.rows import OutOfOrder, Rows, Unlike
@@ -54,50 +54,76 @@ class Staged:
         keep_profile(path, paths.profile(self.partition.source, self.partition.unit), self.profile)
 
 
+def stage_typed(
+    connection: Connection, wanted: Sequence[tuple[Partition, Sequence[DatabaseColumn]]], folder: Path, paths: Paths
+) -> dict[str, Staged]:
+    """Write the rows of partitions as the draft stage typed them to files in ``folder``, and verify each.
+
+    By source; those are missing whose typed rows are gone, or are not what the database holds. The server computes its
+    checksums one after the other while the files are written: each in a transaction of its own, so that no load that
+    changes a table has to wait for more than its own.
+    """
+    entries = file_entries(connection, [partition for partition, _ in wanted])
+    connection.rollback()
+    kept = []
+    for partition, columns in wanted:
+        rows = Rows(connection, partition, columns, entries)
+        if batches := rows.typed(paths):
+            kept.append((partition, rows, batches))
+    staged: dict[str, Staged] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    connection.autocommit = True
+    pool = ThreadPoolExecutor(1)
+    try:
+        asked = [pool.submit(rows.checksums) for _, rows, _ in kept]
+        for (partition, rows, batches), answer in zip(kept, asked, strict=True):
+            path = _temporary(partition, folder)
+            try:
+                _write(path, batches, rows, partition)
+                count, profile = verify(path, rows, partition, answer)
+            except (OutOfOrder, Unlike, pa.ArrowInvalid, OSError, PublishError) as problem:
+                logger.info("%s: read from the database, as its typed rows do not do: %s", partition.source, problem)
+            else:
+                staged[partition.source] = _staged(partition, rows, path, count, profile, paths)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        if not connection.closed:
+            connection.autocommit = False
+    return staged
+
+
 def stage(
     connection: Connection, partition: Partition, columns: Sequence[DatabaseColumn], folder: Path, paths: Paths
 ) -> Staged:
-    """Write the rows of ``partition`` to a file in ``folder`` and verify it.
+    """Write the rows of ``partition`` as the database has them to a file in ``folder`` and verify it.
 
-    The rows are those that the draft stage typed, where they are still kept and are what the database holds; or else
-    they are read from the database. Raises :class:`PublishError` when the file is not what is in the database.
+    Raises :class:`PublishError` when the file is not what is in the database.
     """
     rows = Rows(connection, partition, columns)
-    temporary = folder / f".{partition.source}.{partition.unit}.tmp"
+    path = _temporary(partition, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = paths.parquet(partition.source, partition.period, partition.unit)
-    count, profile = _from_typed(temporary, rows, partition, paths) or _from_database(
-        connection, temporary, rows, partition
-    )
+    count, profile = _from_database(connection, path, rows, partition)
     connection.rollback()
+    return _staged(partition, rows, path, count, profile, paths)
+
+
+def _temporary(partition: Partition, folder: Path) -> Path:
+    return folder / f".{partition.source}.{partition.unit}.tmp"
+
+
+def _staged(
+    partition: Partition, rows: Rows, temporary: Path, count: int, profile: FileProfile, paths: Paths
+) -> Staged:
     exported = Exported(
         code=partition.source,
         table=partition.table,
-        parquet=paths.relative(path),
+        parquet=paths.relative(paths.parquet(partition.source, partition.period, partition.unit)),
         rows=count,
         columns=rows.schema.names,
         sha256=sha256_file(temporary),
         source_files=[file.id for file in partition.files],
     )
-    return Staged(partition, tuple(columns), temporary, exported, profile)
-
-
-def _from_typed(path: Path, rows: Rows, partition: Partition, paths: Paths) -> tuple[int, FileProfile] | None:
-    """The file of the rows as they were loaded; None where they are gone, or not what the database holds.
-
-    The server computes its checksums meanwhile.
-    """
-    batches = rows.typed(paths)
-    if batches is None:
-        return None
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(rows.checksums)
-        try:
-            _write(path, batches, rows, partition)
-            return verify(path, rows, partition, asked)
-        except (OutOfOrder, Unlike, pa.ArrowInvalid, OSError, PublishError) as problem:
-            logger.info("%s: read from the database, as its typed rows do not do: %s", partition.source, problem)
-            return None
+    return Staged(partition, rows.columns, temporary, exported, profile)
 
 
 def _from_database(connection: Connection, path: Path, rows: Rows, partition: Partition) -> tuple[int, FileProfile]:
