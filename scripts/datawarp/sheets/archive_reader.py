@@ -6,14 +6,13 @@ import gzip
 import io
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from datawarp.errors import SheetError
 from datawarp.sheets.blob import Blob
-from datawarp.sheets.content import Format, NotData, content_of
+from datawarp.sheets.content import DAMAGED_ZIP, Format, NotData, content_of
 
 DEEPEST = 2  # a ZIP in a ZIP, a gzip in a gzip
 MOST_MEMBERS = 10_000
@@ -32,7 +31,7 @@ class _Counted(io.RawIOBase):
         view = memoryview(cast(bytearray, buffer)).cast("B")
         try:
             block = self._inner.read(len(view))
-        except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as problem:
+        except DAMAGED_ZIP as problem:
             raise SheetError(
                 f"expected a complete archive, found a damaged or cut-off one ({problem})",
                 where=self._where,
@@ -117,7 +116,7 @@ def _member(blob: Blob, file: Path | io.BytesIO, holder: object, info: zipfile.Z
         archive = zipfile.ZipFile(io.BytesIO(file.getbuffer()) if isinstance(file, io.BytesIO) else file)
         try:
             stream = archive.open(info)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as problem:
+        except DAMAGED_ZIP as problem:
             raise SheetError(f"the member cannot be unpacked ({problem})", where=f"{blob.filename}!{member}") from None
         return io.BufferedReader(_Counted(stream, f"{blob.filename}!{member}", limit), 1 << 18)
 

@@ -32,11 +32,23 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """Raise ``ValueError`` where the reader's Rust code panics, which Python tells as it tells an interruption."""
+    try:
+        yield
+    except BaseException as problem:
+        if type(problem).__name__ == "PanicException":
+            raise ValueError(f"python-calamine gave up: {problem}") from None
+        raise
+
+
 def open_calamine(file: Path | io.BytesIO) -> Any:
     """The workbook; raises python-calamine's own errors."""
     from python_calamine import load_workbook
 
-    return load_workbook(str(file) if isinstance(file, Path) else file)
+    with panics_as_errors():
+        return load_workbook(str(file) if isinstance(file, Path) else file)
 
 
 def sheet_shells(workbook: Any, member: str | None) -> list[Grid]:
@@ -51,7 +63,7 @@ def sheet_shells(workbook: Any, member: str | None) -> list[Grid]:
 
 def fill(shell: Grid, index: int, workbook: Any) -> None:
     """Read the cells and merged ranges of sheet ``index`` into ``shell``."""
-    with without_collector():
+    with without_collector(), panics_as_errors():
         sheet = workbook.get_sheet_by_index(index)
         shell.rows = _rows(sheet)
         shell.n_rows = len(shell.rows)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import struct
 import zipfile
+import zlib
 from typing import Literal
 
 from datawarp.errors import SheetError
@@ -36,6 +38,10 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90", "a program"),
 )
 _SAVE_AS = "ask the publisher for a workbook, CSV or ZIP file, or exclude the file with `files:` in the registry"
+
+
+# What a damaged ZIP file raises, by what of it is damaged.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class NotData(SheetError):
@@ -66,7 +72,7 @@ def _package(blob: Blob) -> Format:
             with zipfile.ZipFile(file) as package:
                 names = {info.filename for info in package.infolist()}
                 mimetype = package.read("mimetype")[:80].decode("latin-1") if "mimetype" in names else ""
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as problem:
+        except DAMAGED_ZIP as problem:
             raise SheetError(
                 f"expected a complete ZIP file or workbook, found a damaged or cut-off one ({problem})",
                 where=blob.where,

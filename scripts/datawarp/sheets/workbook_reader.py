@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +19,10 @@ from datawarp.sheets.grid import Grid
 from datawarp.sheets.parts import Parts
 
 # Problems of a file that one reader has; another one is tried.
-BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, RuntimeError, AssertionError)
+BROKEN = (
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, RuntimeError, AssertionError),
+    *(SyntaxError, zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 def read_workbook(blob: Blob, content: Format, sheet: str | None = None) -> Iterator[Grid]:
@@ -91,10 +96,7 @@ def _parts(stack: ExitStack, file: Path | io.BytesIO, content: Format) -> tuple[
 
         return XlsxParts(package), ""
     except Exception as problem:
-        if (
-            not isinstance(problem, (*BROKEN, zipfile.BadZipFile, SyntaxError))
-            and "struct" not in type(problem).__module__
-        ):
+        if not isinstance(problem, BROKEN):
             raise
         return None, f"error cells, hidden rows and number formats could not be looked up ({problem})"
 
