@@ -119,7 +119,38 @@ def _sums(grid: Grid, tables: Sequence[TableFinding]) -> list[Cell] | None:
     return row
 
 
+def _with_figures(
+    grid: Grid, tables: Sequence[TableFinding], other: Callable[[int, int, float], Cell]
+) -> Change | None:
+    """Other figures; ``other`` makes them of the row and column in the table and of a figure. A last row stays."""
+    if any(t.header_rows is None or t.n_rows < 4 for t in tables):
+        return None
+    rows = [list(row) for row in grid.rows]
+    for t in tables:
+        columns = [c.index for c in t.columns if c.type in ("integer", "numeric") and c.index != t.columns[0].index]
+        for r in range(t.data_rows[0] - 1, t.data_rows[1] - 1):
+            for n, c in enumerate(columns):
+                if c < len(rows[r]) and isinstance(figure := rows[r][c], float):
+                    rows[r][c] = other(r, n, figure)
+    return Change(with_rows(grid, rows), [place(t) for t in tables])
+
+
+def with_revised_figures(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """A letter behind some figures."""
+    return _with_figures(grid, tables, lambda r, c, v: f"{v:,.1f} r" if (r + c) % 3 == 1 else v)
+
+
+def with_suppressed_figures(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """A symbol in place of some figures."""
+    return _with_figures(grid, tables, lambda r, c, v: "*" if (r + c) % 4 == 1 else v)
+
+
+def with_figures_like_years(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """Counts of about 2,000 for all figures."""
+    return _with_figures(grid, tables, lambda r, c, v: 1960.0 + 60 * ((r + c) % 2) + (7 * r + 5 * c) % 30)
+
+
 CHANGES: tuple[Callable[[Grid, Sequence[TableFinding]], Change | None], ...] = (
     moved_right, moved_down, with_logo, with_link, with_white_space, with_hidden, without_notes, with_notes_at_once,
-    with_total, with_total_apart,
+    with_total, with_total_apart, with_revised_figures, with_suppressed_figures, with_figures_like_years,
 )  # fmt: skip

@@ -513,6 +513,46 @@ Q71|London Office|Y56||Southside|105 Victoria|20150401|0|x""",
             ((0, 0), (1, 4), "; ; ; ; ; ; ; "),
         ],
     ),
+    "a list beside the table that outlasts it": (
+        """
+|Select provider:|R0A|||R0A
+|||||R0B
+Month|Seen|Breaches|||R0D
+Apr-23|310|12|||R1F
+May-23|298|15|||R1H
+Jun-23|305|11|||RA2
+|||||RA4
+|||||RA7""",
+        [
+            ((3, 3), (4, 6), "Month; Seen; Breaches"),
+        ],
+    ),
+    "a page number directly below the body": (
+        """
+Deaths by establishment
+Establishment|2019|2020|2021
+Altcourse|1|-|2
+Bedford|2|1|-
+Belmarsh|-|1|1
+Page 14 of 20""",
+        [
+            ((2, 2), (3, 5), "Establishment; 2019; 2020; 2021"),
+        ],
+    ),
+    "counts like years": (
+        """
+Admissions
+Area|Males|Females
+England|1998|2011
+North|1995|2003
+South|2043|2020
+
+East|2001|2017
+West|2018|1989""",
+        [
+            ((2, 2), (3, 8), "Area; Males; Females"),
+        ],
+    ),
 }
 
 NO_TABLES = {

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datawarp.sheets.boundary import Boundary, figures_elsewhere, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.labels import as_series, read_label
-from datawarp.sheets.series import is_long_sequence
+from datawarp.sheets.series import is_long_sequence, may_be_counts
 from datawarp.sheets.view import View
 
 _FOOTNOTE = re.compile(
     r"""(?:sources?|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
         |copyright|©|\(c\)\ ?(?:crown|opyright)|stand:
-        |contact|published|data\ quality
+        |contact|published|data\ quality|page\ \d+
         |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
         |these\s|for\s(?:more|further)
         |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
@@ -75,12 +75,16 @@ def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> 
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
     if not filled:
         return _names_others(view, i, found)
-    if texts and len(texts) + (len(figures) if figures and is_long_sequence(figures) else 0) == len(filled):
+    series = bool(figures) and is_long_sequence(figures)
+    if series:
+        first = next((j for j in found.sample if any(view.kinds[j][c] == NUMBER for c in filled)), found.row)
+        series = not may_be_counts(figures, [view.value(first, c) for c in filled])
+    if texts and len(texts) + (len(figures) if series else 0) == len(filled):
         cells = [view.kinds[i][c] for c in found.columns if view.kinds[i][c] != BLANK]
         return (
             len(filled) >= 2 or 2 * len(filled) >= len(found.data) or (len(cells) >= 2 and set(cells) <= {TEXT, PROSE})
         )
-    return bool(figures) and len(figures) == len(filled) and len(filled) >= 3 and is_long_sequence(figures)
+    return series and len(figures) == len(filled) >= 3
 
 
 def _names_others(view: View, i: int, found: Boundary) -> bool:

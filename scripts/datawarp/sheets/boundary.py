@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import read_label
-from datawarp.sheets.series import is_scale, is_sequence
+from datawarp.sheets.series import is_scale, is_sequence, may_be_counts
 from datawarp.sheets.view import View
 
 SAMPLE_ROWS = 30
@@ -227,6 +227,8 @@ def _data_score(
     figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE) and c not in marks]
     named = sum(heads[c] in (TEXT, PROSE) for c in data)
     series = is_sequence(figures) or (named > 0 and is_scale(figures) and not _rises(view, sample[0], i))
+    if series and any(_below_something(view, i, c) for c in data if heads[c] == NUMBER):
+        series = not may_be_counts(figures, _same_columns(view, sample[0], i))
     # A lone year or date over numbers is a heading when every other data column has a text.
     alone = len(figures) == 1 and len(data) <= 4 and read_label(figures[0]) is not None
     total = 0.0
@@ -241,7 +243,7 @@ def _data_score(
             repeats = below.count(DATE) if head == DATE else 0
             total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
         elif head == MARKER:
-            filler = named > 0 and i > 0 and head_kind(view, i - 1, c) != BLANK  # a dot where a tier has no more to say
+            filler = named > 0 and _below_something(view, i, c)  # a dot where a tier has no more to say
             total += 0.8 if one_line(view.value(i, c)).isalpha() else 0.3 if filler else -0.6
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
@@ -251,6 +253,16 @@ def _data_score(
     return total
 
 
+def _below_something(view: View, i: int, column: int) -> bool:
+    """Whether the row above has a heading or a figure in the same column."""
+    return i > 0 and head_kind(view, i - 1, column) != BLANK
+
+
+def _same_columns(view: View, j: int, i: int) -> list[Cell]:
+    """The cells of view row ``j`` where row ``i`` has figures."""
+    return [view.value(j, c) for c in view.filled(i) if view.kinds[i][c] == NUMBER]
+
+
 def is_mark(value: Cell) -> bool:
     """Whether a cell of a header is the number of a note in a cell of its own: ``(1)``, ``[2]``."""
     return isinstance(value, str) and _MARK.fullmatch(value.strip()) is not None
@@ -258,7 +270,7 @@ def is_mark(value: Cell) -> bool:
 
 def _rises(view: View, j: int, i: int) -> bool:
     """Whether the figures of view row ``j`` below the scale in row ``i`` rise just like it, as counts may."""
-    return is_scale([view.value(j, c) for c in view.filled(i) if view.kinds[i][c] == NUMBER])
+    return is_scale(_same_columns(view, j, i))
 
 
 def _unfinished(view: View, sample: list[int], data: list[int]) -> float:

@@ -35,7 +35,10 @@ _NUMBER = re.compile(
     re.X,
 )
 _NOTED = re.compile(r"[\s*†‡]|\[[^\]]{1,12}\]|\([^)]{1,24}\)|[a-z]{1,2}|[-–—~]", re.I)
-_MARKED = re.compile(r"(?:\s|[*†‡]|\[(?:note\s*)?\w{1,4}\]|\((?:[a-z]{1,2}|[\d.,%\s–-]+)\))+", re.I)
+_MARKED = re.compile(r"(?:\s|[*†‡~]|\[(?:note\s*)?\w{1,4}\]|\((?:[a-z]{1,2}|[\d.,%\s–-]+)\))+", re.I)
+# Revised, provisional, estimated, break, unreliable and the like, apart from the figure.
+_MARK_LETTERS = frozenset("bcdefnprsuz")
+_LAST_OF_MARK = frozenset("])*†‡~") | _MARK_LETTERS
 # A new word starts after a full stop, or a sentence ends in one.
 _SENTENCE = re.compile(r"[a-z)\]0-9]{2}\.(?:\s+[A-Z]|$)")
 
@@ -89,15 +92,26 @@ def is_noted_number(text: str) -> bool:
     if match is None or match.end() == len(stripped) or len(stripped) > 40:
         return False
     rest = stripped[match.end() :]
-    if rest[0].isalpha() and not stripped[match.end() - 1].isspace():
+    if rest[0].isalpha() and not stripped[match.end() - 1].isspace() and not _is_fused(match[0], rest):
         return False  # 8E782 and 5A7 are codes
     return re.fullmatch(rf"(?:\s*(?:{_NOTED.pattern}))+", rest, re.I) is not None
 
 
+def _is_fused(figure: str, mark: str) -> bool:
+    """Whether a letter directly behind a figure marks it, as in ``1,234r``; ``12r`` may be a code."""
+    return mark in ("r", "p", "e") and ("," in figure or "." in figure)
+
+
 def _is_marked_figure(text: str) -> bool:
-    """Whether a text is a figure with a mark in brackets or stars; a year with one is a heading."""
-    match = _NUMBER.match(text) if text[0] in "0123456789£$€(-" and text[-1] in "])*†‡" else None
-    if match is None or _MARKED.fullmatch(text[match.end() :]) is None:
+    """Whether a text is a figure with a mark: brackets, stars, a letter (``1,234 r``); a year with one is a heading."""
+    if text[0] not in "0123456789£$€(-" or text[-1] not in _LAST_OF_MARK:
+        return False
+    match = _NUMBER.match(text)
+    if match is None:
+        return False
+    rest = text[match.end() :]
+    lettered = rest in _MARK_LETTERS and (text[match.end() - 1].isspace() or _is_fused(match[0], rest))
+    if not lettered and not _MARKED.fullmatch(rest):
         return False
     return not re.fullmatch(r"(?:19|20)\d\d", match[0].strip())
 

@@ -29,6 +29,7 @@ from datawarp.sheets.view import View, view_of
 from datawarp.sheets.wide import find_wide
 
 MOST_TABLES = 200
+LONGER = 2  # rows by which a list outlasts the table that it stands beside
 _LEGEND = re.compile(r"(?:key|legend|symbols?|notation|conventions?|shorthand)\b.*", re.I)
 
 
@@ -234,7 +235,7 @@ def table_columns(
         if headed or counts[c]:
             columns.append(c)
     named = [c for c in columns if any(head_kind(view, i, c) != BLANK for i in header.rows)]
-    legend = _before_legend(view, boundary, columns, rows)
+    legend = min(_before_legend(view, boundary, columns, rows), _before_list(view, boundary, columns, rows))
     limit = min(max(named, default=columns[-1]), legend)
     stray = []
     for c in columns:
@@ -256,6 +257,15 @@ def _before_legend(view: View, boundary: Boundary, columns: list[int], rows: ran
     named = _LEGEND.fullmatch(one_line(view.value(boundary.row, block[0])).strip(" :")) is not None
     legend = len(block) == 2 and used and symbols >= 0.6 * len(used) and (named or few)
     return columns[gaps[-1] - 1] if legend else columns[-1]
+
+
+def _before_list(view: View, boundary: Boundary, columns: list[int], rows: range) -> int:
+    """The last column before a list of its own: one by itself behind a gap, of codes throughout or longer than the body."""
+    if len(columns) < 3 or columns[-1] - columns[-2] < 2:
+        return columns[-1]
+    below = range(rows.stop, min(rows.stop + LONGER, len(view.rows)))
+    longer = len(below) == LONGER and all(view.filled(i, columns[0], columns[-1]) == columns[-1:] for i in below)
+    return columns[-2] if longer or is_like_below(view, boundary.row, boundary.sample, columns[-1]) else columns[-1]
 
 
 def side_by_side(view: View, boundary: Boundary, header: HeaderBlock, body: Body) -> list[tuple[int, int]]:
@@ -305,7 +315,9 @@ def _stands_alone(view: View, block: list[int], boundary: Boundary, first_headin
         return True
     if first_heading and one_line(view.value(boundary.row, block[0])) == first_heading:
         return True
-    return all(read_label(view.value(j, block[0])) for j in boundary.sample if view.kinds[j][block[0]] != BLANK)
+    periods = [read_label(view.value(j, block[0])) for j in boundary.sample if view.kinds[j][block[0]] != BLANK]
+    known = [period.order for period in periods if period]
+    return len(known) == len(periods) and known in (sorted(set(known)), sorted(set(known), reverse=True))
 
 
 def write_up(

@@ -165,11 +165,12 @@ def _names_labels(view: View, found: Boundary) -> bool:
 
 def _is_record(view: View, found: Boundary, figures: Sequence[Cell]) -> bool:
     """Whether numbers in step below headings are a body's own: the row has labels, as have the rows below."""
-    dated = any(isinstance(v, date) for v in figures)
-    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
-    if dated or all(1950 <= n <= 2100 for n in numbers):
+    if any(isinstance(v, date) for v in figures):
         return False
     i = found.row
+    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
+    if all(1950 <= n <= 2100 for n in numbers) and any(view.kinds[i][c] == BLANK for c in found.data):
+        return False  # years below headings of groups
     above = [i] if i == 0 or len(view.filled(i - 1)) < 2 else [i, i - 1]  # a text by itself above is a title
     named = {c for c in found.text for r in above if head_kind(view, r, c) != BLANK}
     return any(view.kinds[i + 1][c] in (TEXT, PROSE) for c in named)

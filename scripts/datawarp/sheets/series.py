@@ -22,7 +22,8 @@ def is_sequence(values: Sequence[Cell]) -> bool:
     if not numbers or not all(float(n).is_integer() for n in numbers):
         return False
     if all(1950 <= n <= 2100 for n in numbers):
-        return len(numbers) >= 2 and len(set(numbers)) >= 2
+        years = list(dict.fromkeys(numbers))
+        return len(years) == 2 or (len(years) > 2 and years in (sorted(years), sorted(years, reverse=True)))
     if is_serial_days(numbers):
         return True
     # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
@@ -32,6 +33,24 @@ def is_sequence(values: Sequence[Cell]) -> bool:
         return False
     step = abs(steps.pop())
     return step == 1 or (step in (5, 10) and len(distinct) >= 4 and distinct[0] % step == 0)
+
+
+def may_be_counts(values: Sequence[Cell], beside: Sequence[Cell]) -> bool:
+    """Whether numbers like years are counts of about 2,000: in uneven steps, and figures ``beside`` them are like them.
+
+    ``beside`` are those of the row above or below.
+    """
+    numbers, others = _numbers(values), _numbers(beside)
+    if len(numbers) < 2 or not all(1950 <= n <= 2100 for n in numbers):
+        return False
+    steps = {abs(b - a) for a, b in pairwise(dict.fromkeys(numbers))}
+    even = len(steps) == 1 and (len(set(numbers)) > 2 or steps <= {1, 5, 10})
+    return not even and 2 * sum(1950 <= n <= 2100 for n in others) >= max(1, len(numbers))
+
+
+def _numbers(values: Sequence[Cell]) -> list[int | float]:
+    found = [number_in(v) if isinstance(v, str) else v for v in values]
+    return [n for n in found if isinstance(n, int | float)]
 
 
 def is_serial_days(numbers: Sequence[int | float]) -> bool:
