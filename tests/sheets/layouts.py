@@ -520,9 +520,9 @@ Q71|London Office|Y56||Southside|105 Victoria|20150401|0|x""",
 Month|Seen|Breaches|||R0D
 Apr-23|310|12|||R1F
 May-23|298|15|||R1H
-Jun-23|305|11|||RA2
-|||||RA4
-|||||RA7""",
+Jun-23|305|11|||R1K
+|||||R1L
+|||||R2A""",
         [
             ((3, 3), (4, 6), "Month; Seen; Breaches"),
         ],

@@ -260,7 +260,7 @@ def _before_legend(view: View, boundary: Boundary, columns: list[int], rows: ran
 
 
 def _before_list(view: View, boundary: Boundary, columns: list[int], rows: range) -> int:
-    """The last column before a list of its own: one by itself behind a gap, of codes throughout or longer than the body."""
+    """The last column before a list: behind a gap, alone, of codes from the header on, or longer than the body."""
     if len(columns) < 3 or columns[-1] - columns[-2] < 2:
         return columns[-1]
     below = range(rows.stop, min(rows.stop + LONGER, len(view.rows)))
