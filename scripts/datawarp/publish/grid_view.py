@@ -71,14 +71,17 @@ class _Roles:
 def grid_view(grid: Grid, entries: Sequence[FileEntry]) -> SheetView:
     """``grid`` with the roles that the tables in ``entries`` give its cells."""
     roles = _roles(entries)
-    rows: dict[int, Sequence[Cell]] = dict(enumerate(grid.rows, 1))
-    if not grid.complete:
-        first = grid.n_rows - len(grid.tail) + 1
-        rows.update({first + i: cells for i, cells in enumerate(grid.tail)})
-    last = max((number for number, cells in rows.items() if any(c is not None for c in cells)), default=0)
-    width = max((_width(cells) for cells in rows.values()), default=0)
+    rows: dict[int, Sequence[Cell]]
+    if grid.packed is not None:
+        last, width = grid.n_rows, grid.packed.width
+        shown = _shown_rows(last, entries)
+        rows = dict(zip(shown, grid.packed.pick([number - 1 for number in shown]), strict=True))
+    else:
+        rows = _kept_rows(grid)
+        last = max((number for number, cells in rows.items() if any(c is not None for c in cells)), default=0)
+        width = max((_width(cells) for cells in rows.values()), default=0)
+        shown = [n for n in _shown_rows(last, entries) if n in rows]
     columns = _shown_columns(width)
-    shown = [n for n in _shown_rows(last, entries) if n in rows]
     merges = _merges(grid.merges, set(shown), {c for c in columns if c is not None})
     return SheetView(
         letters=[None if c is None else column_letters(c) for c in columns],
@@ -89,6 +92,15 @@ def grid_view(grid: Grid, entries: Sequence[FileEntry]) -> SheetView:
         visibility=grid.visibility,
         notes=list(grid.notes),
     )
+
+
+def _kept_rows(grid: Grid) -> dict[int, Sequence[Cell]]:
+    """The rows that a grid holds, by their 1-based numbers: of a sample, its head and its tail."""
+    rows: dict[int, Sequence[Cell]] = dict(enumerate(grid.rows, 1))
+    if not grid.complete:
+        first = grid.n_rows - len(grid.tail) + 1
+        rows.update({first + i: cells for i, cells in enumerate(grid.tail)})
+    return rows
 
 
 def _width(cells: Sequence[Cell]) -> int:

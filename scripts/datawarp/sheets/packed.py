@@ -220,6 +220,11 @@ class PackedRows(Sequence[Sequence[Cell]]):
             return [[] for _ in at]
         return [_trimmed(list(row)) for row in zip(*columns, strict=True)]
 
+    @property
+    def width(self) -> int:
+        """How many columns there are up to the last with any cell."""
+        return len(self.sheet.kinds)
+
     def fills(self) -> list[int]:
         """How many cells of each row hold anything."""
         found: list[int] = (self.sheet.kinds != BLANK).sum(axis=0).tolist()
@@ -276,6 +281,5 @@ def packed(blocks: list[BlockCells], shared: pa.StringArray, epoch: date) -> Pac
         blank = np.array(empty.to_pylist(), bool)
         text = kinds == TEXT
         kinds[text] = np.where(blank[numbers[text].astype(np.int64)], BLANK, TEXT)
-    filled = np.flatnonzero(kinds.any(axis=0))
-    height = int(filled[-1]) + 1 if len(filled) else 0
-    return PackedSheet(kinds[:, :height], numbers[:, :height], every, epoch)
+    width, height = (int(np.flatnonzero(kinds.any(axis=axis)).max(initial=-1)) + 1 for axis in (1, 0))
+    return PackedSheet(kinds[:width, :height], numbers[:width, :height], every, epoch)
