@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datawarp.files import read_json, write_json
 from datawarp.operations.failures import STAGES, Failure, Working, failures, working
@@ -23,7 +23,9 @@ from datawarp.operations.intents import abandoned, intended
 from datawarp.operations.stamps import unfinished_refreshes
 from datawarp.registry.models import Unit, split_unit_name
 from datawarp.registry.paths import Paths
-from datawarp.warehouse.corrections import Correction, corrections_of, corrections_version, read_file
+
+if TYPE_CHECKING:
+    from datawarp.warehouse.corrections import Correction
 
 NEW = "new"
 """The reason of a unit that was never begun."""
@@ -150,14 +152,25 @@ class Corrections:
     """The corrections of an installation; each publication's file is read once, and only where there is one."""
 
     def __init__(self, paths: Paths) -> None:
-        self._root = paths.root
+        self._paths = paths
         self._read: dict[str, list[Correction]] = {}
 
     def version(self, unit: Unit) -> str | None:
         """A hash of what is corrected in ``unit``; None without corrections. Raises :class:`RegistryError`."""
         if unit.publication not in self._read:
-            self._read[unit.publication] = read_file(self._root, unit.publication)
+            self._read[unit.publication] = self._written(unit.publication)
+        if not self._read[unit.publication]:
+            return None
+        from datawarp.warehouse.corrections import corrections_of, corrections_version
+
         return corrections_version(corrections_of(self._read[unit.publication], unit.when))
+
+    def _written(self, publication: str) -> list[Correction]:
+        if not self._paths.corrections(publication).exists():
+            return []
+        from datawarp.warehouse.corrections import read_file
+
+        return read_file(self._paths.root, publication)
 
 
 def _on_snakemakes_record(name: str, paths: Paths) -> bool:

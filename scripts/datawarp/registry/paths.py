@@ -22,6 +22,10 @@ class Paths:
         """The installation in the current folder, which is where Snakemake runs its jobs."""
         return cls(Path.cwd())
 
+    def corrections(self, publication: str) -> Path:
+        """Known errors of a publication, which a person writes down; kept in version control."""
+        return self.root / "config" / "corrections" / f"{publication}.yaml"
+
     # downloads
     @property
     def store(self) -> Path:

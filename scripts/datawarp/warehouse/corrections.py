@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from datawarp.errors import ContractError, RegistryError
 from datawarp.files import json_bytes, sha256_bytes
 from datawarp.registry.models import Model, PeriodCode
+from datawarp.registry.paths import Paths
 from datawarp.registry.periods import Period, parse_period
 from datawarp.warehouse.types import column_type, fitted, printed
 
@@ -72,11 +73,6 @@ class CorrectedCell:
     new: str | None
 
 
-def corrections_path(root: Path, publication: str) -> Path:
-    """Where the corrections of a publication are written."""
-    return root / "config" / "corrections" / f"{publication}.yaml"
-
-
 def read_corrections(root: Path, publication: str, period: Period) -> list[Correction]:
     """The corrections of one release, in file order; none without a file. Raises :class:`RegistryError`."""
     return corrections_of(read_file(root, publication), period)
@@ -89,7 +85,7 @@ def corrections_of(written: list[Correction], period: Period) -> list[Correction
 
 def read_file(root: Path, publication: str) -> list[Correction]:
     """All corrections of a publication, in file order; none without a file. Raises :class:`RegistryError`."""
-    path = corrections_path(root, publication)
+    path = Paths(root).corrections(publication)
     try:
         document = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
