@@ -7,12 +7,13 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _BLOCK = 1 << 20
+_AT_ONCE = 8
 
 
 @contextmanager
@@ -43,14 +44,35 @@ def put_in_place(temporary: Path, target: Path, *, flushed: bool = True) -> None
     """
     _make_folder(target.parent)
     if flushed:
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        flush(temporary)
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
     except FileNotFoundError:
         mode = _MODE_OF_NEW_FILES
     os.chmod(temporary, mode)
     os.replace(temporary, target)
+
+
+def flush(path: Path) -> None:
+    """Have the bytes of a file on disk."""
+    with open(path, "rb") as written:
+        os.fsync(written.fileno())
+
+
+@contextmanager
+def side_by_side() -> Iterator[Callable[..., None]]:
+    """A way to have many files written or flushed at once: what it is called with is done in one of a few threads.
+
+    A disk takes many flushes together in the time of a few. All is done when the block ends, and the first error that
+    there was is raised.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    begun: list[Future[object]] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield lambda work, *arguments: begun.append(pool.submit(work, *arguments))
+    for done in begun:
+        done.result()
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datawarp.files import replacing, write_text
+from datawarp.files import replacing, side_by_side, write_text
 
 
 def test_a_replaced_file_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
@@ -37,3 +37,15 @@ def test_a_block_that_raises_leaves_the_old_file_alone(tmp_path: Path) -> None:
         raise ValueError("half")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+def test_files_written_side_by_side_are_all_there_and_an_error_is_told(tmp_path: Path) -> None:
+    with side_by_side() as begin:
+        for number in range(30):
+            begin(write_text, tmp_path / f"{number}.txt", f"{number}")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {f"{n}.txt": f"{n}" for n in range(30)}
+    (tmp_path / "folder").write_text("no folder")
+    with pytest.raises(FileExistsError), side_by_side() as begin:
+        begin(write_text, tmp_path / "folder" / "a", "never there")
+        begin(write_text, tmp_path / "after", "there all the same")
+    assert (tmp_path / "after").read_text() == "there all the same"

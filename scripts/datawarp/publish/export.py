@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datawarp.errors import PublishError
-from datawarp.files import read_json, write_json
+from datawarp.files import read_json, side_by_side, write_json
 from datawarp.publish.holding import Holding, holdings
 from datawarp.publish.metadata import source_meanings, write_page
 from datawarp.publish.partition import Partition
@@ -130,14 +130,14 @@ class _Export:
                 ready = self._stage_anew(code)
             ready.publish(self.paths, self.settings.export.versions)
             exported.append(ready.exported)
-            self._bring_to_schema(code, held[code])
-            write_page(code, held[code].partitions, meanings[code], self.unit.settings, self.paths)
         for code in gone:
             period = self.unit.when.canonical
             retire(self.paths.parquet(code, period, self.unit.name), self.paths, self.settings.export.versions)
             self.paths.profile(code, self.unit.name).unlink(missing_ok=True)
-            self._bring_to_schema(code, held[code])
-            write_page(code, held[code].partitions, meanings[code], self.unit.settings, self.paths)
+        with side_by_side() as begin:
+            for code, holding in held.items():
+                self._bring_to_schema(code, holding)
+                begin(write_page, code, holding.partitions, meanings[code], self.unit.settings, self.paths)
         return exported
 
     def _held(self, codes: Collection[str]) -> dict[str, Holding]:

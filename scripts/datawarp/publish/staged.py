@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from datawarp.errors import PublishError
-from datawarp.files import put_in_place, sha256_file
+from datawarp.files import flush, put_in_place, sha256_file, side_by_side
 from datawarp.publish.checksum import differences
 from datawarp.publish.parquet import read_back, write_parquet
 from datawarp.publish.partition import Partition, file_entries
@@ -35,7 +35,7 @@ _Checksums = tuple[dict[str, int], list[int]]
 
 @dataclass(frozen=True)
 class Staged:
-    """A file that was written and verified, but is not in its place yet."""
+    """A file that was written, verified and flushed to disk, but is not in its place yet."""
 
     partition: Partition
     columns: tuple[DatabaseColumn, ...]
@@ -50,7 +50,7 @@ class Staged:
             self.temporary.unlink()
         else:
             keep_version(path, paths, versions)
-            put_in_place(self.temporary, path)
+            put_in_place(self.temporary, path, flushed=False)
         keep_profile(path, paths.profile(self.partition.source, self.partition.unit), self.profile)
 
 
@@ -76,14 +76,18 @@ def stage_typed(
     pool = ThreadPoolExecutor(1)
     try:
         asked = [pool.submit(rows.checksums) for _, rows, _ in kept]
-        for (partition, rows, batches), answer in zip(kept, asked, strict=True):
-            path = _temporary(partition, folder)
-            try:
-                _write(path, batches, rows, partition)
-                count, profile = verify(path, rows, partition, answer)
-            except (OutOfOrder, Unlike, pa.ArrowInvalid, OSError, PublishError) as problem:
-                logger.info("%s: read from the database, as its typed rows do not do: %s", partition.source, problem)
-            else:
+        with side_by_side() as begin:
+            for (partition, rows, batches), answer in zip(kept, asked, strict=True):
+                path = _temporary(partition, folder)
+                try:
+                    _write(path, batches, rows, partition)
+                    count, profile = verify(path, rows, partition, answer)
+                except (OutOfOrder, Unlike, pa.ArrowInvalid, OSError, PublishError) as problem:
+                    logger.info(
+                        "%s: read from the database, for its typed rows do not do: %s", partition.source, problem
+                    )
+                    continue
+                begin(flush, path)
                 staged[partition.source] = _staged(partition, rows, path, count, profile, paths)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -104,6 +108,7 @@ def stage(
     folder.mkdir(parents=True, exist_ok=True)
     count, profile = _from_database(connection, path, rows, partition)
     connection.rollback()
+    flush(path)
     return _staged(partition, rows, path, count, profile, paths)
 
 
