@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from grids import headers, table
+from grids import headers, table, tables
 
 from datawarp.sheets.columns import NAME_BYTES, RESERVED, physical_name, unique_names, unit_of
 from datawarp.sheets.grid import Cell
@@ -157,3 +157,17 @@ def test_a_column_added_elsewhere_renames_nothing() -> None:
 )
 def test_units_are_kept_apart(header: str, unit: str | None) -> None:
     assert unit_of(header) == unit
+
+
+def test_questions_and_definitions_of_indicators_are_headings() -> None:
+    asked = [
+        f"Q{n}. Was it easy to get through? Think of the last time that you called. Leave out the web." for n in (1, 2)
+    ]
+    found = table([["Patient survey"], ["Practice", *asked], ["A81001", 71.5, 88.1], ["A81002", 64.2, 90.4]])
+    assert (found.header_rows, found.data_rows, headers(found)) == ((2, 2), (3, 4), ["Practice", *asked])
+    text = [
+        ["Notes"],
+        ["Some figures differ from those published before. See the notes.", *asked],
+        ["Rounding", "5", "10"],
+    ]
+    assert not tables(text)

@@ -59,11 +59,15 @@ def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary
     filled = view.filled(i, first, last)
     if not filled or is_key_and_value(view, i, first, last):
         return None
-    if not 2 * sum(view.kinds[i][c] == PROSE for c in filled) < len(filled) + 1:
+    prose = [c for c in filled if view.kinds[i][c] == PROSE]
+    wordy = 2 * len(prose) > len(filled)
+    if wordy and len(filled) == 1:
         return None
     found = score(view, i, stop, first, last)
     if found is None or len(found.columns) < 2 or found.score < ACCEPT:
         return None
+    if wordy and not set(prose) <= {*found.data, *found.empty}:
+        return None  # questions and definitions of indicators stand above figures; other sentences are to be read
     if len(filled) == 1 and (filled[0] == found.columns[0] or not found.data):
         return None
     if found.data:

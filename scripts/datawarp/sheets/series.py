@@ -23,7 +23,8 @@ def is_sequence(values: Sequence[Cell]) -> bool:
         return False
     if all(1950 <= n <= 2100 for n in numbers):
         years = list(dict.fromkeys(numbers))
-        return len(years) == 2 or (len(years) > 2 and years in (sorted(years), sorted(years, reverse=True)))
+        ordered = years in (sorted(years), sorted(years, reverse=True)) or max(years) - min(years) < len(years)
+        return len(years) >= 2 and ordered
     if is_serial_days(numbers):
         return True
     # A sequence may start anew in every group (1 2 3 1 2 3), so its distinct members decide.
