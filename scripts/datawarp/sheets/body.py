@@ -135,8 +135,7 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
         if is_row and gap and end is not None:
             figures = [c for c in values if view.kinds[i][c] != MARKER]
             is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, columns)
-        whole = len(data) >= WHOLE_ROW and 2 * sum(view.kinds[i][c] == NUMBER for c in data) > len(data)
-        if is_row and noted and gap and end is not None and not whole:
+        if is_row and noted and gap and end is not None and not _is_whole(kinds, data):
             why = "notes follow it"
             break
         if is_row:
@@ -154,6 +153,11 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
     if pending[len(trailing) :] and why.startswith("the sheet"):
         why = "what follows is notes, not rows of the table"
     return Body(begin, trailing[-1] if trailing else end, labels, why)
+
+
+def _is_whole(kinds: str, data: list[int]) -> bool:
+    """Whether a row has figures in most of four columns or more: a row of the table also below a note."""
+    return len(data) >= WHOLE_ROW and 2 * sum(kinds[c] == NUMBER for c in data) > len(data)
 
 
 def _without_headings(view: View, found: Boundary, end: int | None) -> int | None:
