@@ -23,6 +23,7 @@ from datawarp.sheets.xlsx_texts import (
     cut_out,
     inline_text,
     printed_texts,
+    simple_texts,
     tags,
     text_nodes,
     words_at,
@@ -39,7 +40,6 @@ Figures = NDArray[np.float64]
 _QUOTE, _LAST_LETTER, _LETTERS = ord('"'), ord("Z"), ord("A")
 _ROW_TAG = np.uint64(int.from_bytes(b'<row r="', "little"))
 _CELL_TAG = np.uint64(int.from_bytes(b'<c r="', "little"))
-_INLINE = np.uint64(int.from_bytes(b"<is><t>", "little"))
 _SIX = np.uint64((1 << 48) - 1)
 _ZEROS, _HIGH, _LOW = (np.uint64(int(byte * 8, 16)) for byte in ("30", "80", "01"))
 _QUOTES = np.uint64(int("22" * 8, 16))
@@ -86,7 +86,6 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     starts, ends = text_nodes(data)
     before = data[starts - 2]
     values = (before == ord("v")) & (data[starts - 3] == ord("<"))
-    inline = (before == ord("t")) & (data[starts - 3] == ord("<"))
     owners = _owners(cells, starts[values])
     codes, signs = _attributes(block, data, after[owners], starts[values])
     told = np.array([_kind(sign, styles) for sign in signs] or [NUMBER], np.int8)
@@ -108,7 +107,7 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     written = [(owners, kinds, numbers)]
     place = len(own[0]) if own else 0
     within = opened[named == ord("i")]
-    for texts, at in _inline_texts(block, data, cells, within, starts[inline], ends[inline]):
+    for texts, at in _inline_texts(block, data, cells, within, starts[~values], ends[~values]):
         own.append(texts)
         written.append((at, np.full(len(at), OWN, np.int8), np.arange(place, place + len(at), dtype=np.float64)))
         place += len(at)
@@ -260,14 +259,12 @@ def _inline_texts(
 
     if not len(within):
         return []
-    simple = (words_at(block, starts - 8) >> np.uint64(8)) == _INLINE
-    starts, ends = starts[simple], ends[simple]
-    found = [(printed_texts(cut_out(data, starts, ends), trimmed=True), _owners(cells, starts))]
-    other = np.setdiff1d(within, starts - 7, assume_unique=True)
+    found = list(simple_texts(block, data, b"<is>", starts, ends))
+    other = np.setdiff1d(within, np.concatenate([begun for _, begun in found] or [within[:0]]))
     if len(other):
         texts = pa.array([inline_text(block, int(place)) for place in other], pa.string())
-        found.append((texts, _owners(cells, other)))
-    return found
+        found.append((texts, other))
+    return [(texts, _owners(cells, begun)) for texts, begun in found]
 
 
 def _in_columns(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ Places = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 _LESS, _GREATER = ord("<"), ord(">")
-_SIMPLE_ITEM = int.from_bytes(b"<si><t>", "little")
+_PLAIN_TEXT, _KEPT_TEXT = b"<t>", b'<t xml:space="preserve">'
 _CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _WHITE = " \t\r\n"
 _PRESERVED = "{http://www.w3.org/XML/1998/namespace}space"
@@ -45,6 +46,27 @@ def text_nodes(data: Bytes) -> tuple[Places, Places]:
     if len(starts) != len(ends) or (starts >= ends).any():
         raise Irregular("a tag or a text holds a bare >")
     return starts, ends
+
+
+def follow(xml: bytes, places: Places, tag: bytes) -> NDArray[np.bool_]:
+    """Which places come right after ``tag``, of up to 32 bytes."""
+    fine = places >= 32
+    for end in range(0, len(tag), 8):
+        part = tag[max(0, len(tag) - end - 8) : len(tag) - end]
+        words = words_at(xml, np.maximum(places - end - 8, 0)) >> np.uint64(64 - 8 * len(part))
+        fine &= words == np.uint64(int.from_bytes(part, "little"))
+    return fine
+
+
+def simple_texts(
+    xml: bytes, data: Bytes, parent: bytes, starts: Places, ends: Places
+) -> Iterator[tuple[pa.StringArray, Places]]:
+    """The texts that are the first in an element ``parent``, and where these elements begin, top down in each part."""
+    for tag, trimmed in ((parent + _PLAIN_TEXT, True), (parent + _KEPT_TEXT, False)):
+        these = follow(xml, starts, tag)
+        if these.any():
+            yield printed_texts(cut_out(data, starts[these], ends[these]), trimmed=trimmed), starts[these] - len(tag)
+            starts, ends = starts[~these], ends[~these]
 
 
 def tags(data: Bytes) -> tuple[Places, Bytes]:
@@ -76,7 +98,9 @@ def printed_texts(texts: pa.StringArray, *, trimmed: bool) -> pa.StringArray:
     if b"&" in written or b"_x" in written or b"\r" in written:
         odd = pc.match_substring_regex(texts, "[&\r]|_x[0-9A-Fa-f]{4}_")
         if pc.any(odd).as_py():
-            texts = pc.replace_with_mask(texts, odd, _as_texts([unescaped(t) for t in texts.filter(odd).to_pylist()]))
+            coded = texts.filter(odd).dictionary_encode()
+            plain = _as_texts([unescaped(text) for text in coded.dictionary.to_pylist()])
+            texts = pc.replace_with_mask(texts, odd, plain.take(coded.indices))
     return texts
 
 
@@ -109,20 +133,18 @@ def shared_strings(xml: bytes) -> pa.StringArray:
         if b"si>" in xml or b"<!" in xml:
             raise Irregular("the shared strings have a prefix")
         return _as_texts([])
-    starts, ends = text_nodes(data)
-    simple = (words_at(xml, starts - 8) >> np.uint64(8)) == np.uint64(_SIMPLE_ITEM) if len(starts) else starts == 0
-    starts, ends = starts[simple], ends[simple]
-    texts = printed_texts(cut_out(data, starts, ends), trimmed=True)
-    owners = np.searchsorted(items, starts) - 1
-    if len(owners) == len(items):
-        return texts
-    other = np.setdiff1d(np.arange(len(items)), owners, assume_unique=True)
+    texts, owners = [], []
+    for found, begun in simple_texts(xml, data, b"<si>", *text_nodes(data)):
+        texts.append(found)
+        owners.append(np.searchsorted(items, begun))
+    if len(texts) == 1 and len(owners[0]) == len(items):
+        return texts[0]
+    other = np.setdiff1d(np.arange(len(items)), np.concatenate([*owners, items[:0]]))
     stops = np.append(items[1:], len(xml))
-    runs = [fragment_text(_element(xml, int(items[i]), int(stops[i]), b"si")) for i in other]
+    texts.append(_as_texts([fragment_text(_element(xml, int(items[i]), int(stops[i]), b"si")) for i in other]))
     order = np.empty(len(items), np.int64)
-    order[owners] = np.arange(len(owners))
-    order[other] = np.arange(len(owners), len(items))
-    return pa.concat_arrays([texts, _as_texts(runs)]).take(as_arrow(order))
+    order[np.concatenate([*owners, other])] = np.arange(len(items))
+    return pa.concat_arrays(texts).take(as_arrow(order))
 
 
 def _element(xml: bytes, start: int, stop: int, name: bytes) -> bytes:
