@@ -161,13 +161,14 @@ def _sources(draft: Manifest, settled: dict[int, _Found], names: Sequence[str]) 
         for entry in source.files:
             what, name = settled[position], names[position] if names else ""
             position += 1
-            entry = entry.model_copy(deep=True)
+            entry = _copied(entry)
             if what.known is not None:
                 _take_columns(entry, what.known)
             if what.code in by_code:
                 by_code[what.code].files.append(entry)
                 continue
-            fresh = source.model_copy(deep=True, update={"files": [entry]})
+            own = source.metadata.model_copy() if source.metadata else None
+            fresh = source.model_copy(update={"files": [entry], "metadata": own})
             fresh.code, fresh.table = what.code, table_name(what.code)
             fresh.enrichment = _how(what)
             if what.known is not None:
@@ -177,6 +178,11 @@ def _sources(draft: Manifest, settled: dict[int, _Found], names: Sequence[str]) 
             by_code[what.code] = fresh
             made.append(fresh)
     return made
+
+
+def _copied(entry: FileEntry) -> FileEntry:
+    """``entry`` with columns of its own, which are given a meaning; nothing else of it changes."""
+    return entry.model_copy(update={"columns": [column.model_copy() for column in entry.columns]})
 
 
 def _how(what: _Found) -> Enrichment:

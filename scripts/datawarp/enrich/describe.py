@@ -56,6 +56,9 @@ def describe_source(source: Source, dictionary: Dictionary, publication_name: st
 
 def describe_column(column: Column, dictionary: Dictionary, in_period: bool = False) -> None:
     """Fill what ``column`` has not been given: meaning, description, role and words to search by."""
+    given = (column.is_measure, column.is_dimension, column.semantic_name, column.description, column.query_keywords)
+    if None not in given:
+        return
     key = words.timeless(column.original_name)
     concept = _concept(column, dictionary, key)
     if column.is_measure is None:

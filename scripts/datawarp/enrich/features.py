@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from datawarp.enrich import titles, words
 from datawarp.manifest.models import Column, FileEntry, Manifest, Source
@@ -109,7 +109,12 @@ def _title_words(printed: str) -> tuple[str, ...]:
 
 def header_key(column: Column) -> str:
     """A column's header for comparison: lower case, no dates, no footnote marks, no punctuation."""
-    return " ".join(words.tokens(words.timeless(column.original_name))) or column.type
+    return _header_key(column.original_name) or column.type
+
+
+@lru_cache(maxsize=8192)
+def _header_key(printed: str) -> str:
+    return " ".join(words.tokens(words.timeless(printed)))
 
 
 def tables(manifest: Manifest) -> list[TableFeatures]:

@@ -182,17 +182,27 @@ def _random(token: str) -> bool:
 
 def tokens(text: str) -> list[str]:
     """The words and numbers of lower-case ``text``, in order."""
-    return _WORD.findall(text)
+    return list(_tokens(text))
+
+
+@lru_cache(maxsize=8192)
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text))
 
 
 def significant(text: str) -> list[str]:
     """:func:`tokens` without words that say nothing; the letter of ``Part A`` says something."""
-    found = tokens(text)
-    return [
+    return list(_significant(text))
+
+
+@lru_cache(maxsize=8192)
+def _significant(text: str) -> tuple[str, ...]:
+    found = _tokens(text)
+    return tuple(
         word
-        for before, word in zip(["", *found], found, strict=False)
+        for before, word in zip(("", *found), found, strict=False)
         if word not in STOP_WORDS or (word == "a" and before in _LETTERED)
-    ]
+    )
 
 
 def unmarked(text: str) -> str:

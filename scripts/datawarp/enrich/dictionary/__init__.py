@@ -62,11 +62,13 @@ class Dictionary:
         ]
 
     @cached_property
-    def _concepts(self) -> list[tuple[tuple[tuple[str, ...], ...], Mapping[str, Any]]]:
-        return [
-            (tuple(tuple(str(h).split()) for h in entry["headers"]), entry)
-            for entry in self._documents["columns"]["columns"]
-        ]
+    def _concepts(self) -> dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]]:
+        """The columns that the words of a header stand for, each with its place: the first one counts."""
+        found: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
+        for place, entry in enumerate(self._documents["columns"]["columns"]):
+            for header in entry["headers"]:
+                found.setdefault(tuple(str(header).split()), []).append((place, entry))
+        return found
 
     def concept(self, header: Sequence[str]) -> Concept | None:
         """The concept whose words ``header`` is or, failing that, ends or begins with; longest first."""
@@ -76,29 +78,15 @@ class Dictionary:
         return self._found[spelled]
 
     def _concept(self, spelled: tuple[str, ...]) -> Concept | None:
-        best: tuple[int, Mapping[str, Any], bool] | None = None
-        for patterns, entry in self._concepts:
-            for pattern in patterns:
-                exact = spelled == pattern
-                part = exact or (
-                    not entry.get("whole")
-                    and len(pattern) < len(spelled)
-                    and pattern in (spelled[-len(pattern) :], spelled[: len(pattern)])
-                )
-                weight = len(pattern) + (100 if exact else 0)
-                if part and (best is None or weight > best[0]):
-                    best = (weight, entry, exact)
-        if best is None:
-            return None
-        entry = best[1]
-        return Concept(
-            entry["name"],
-            entry["description"],
-            entry.get("role"),
-            entry.get("level"),
-            list(entry.get("keywords", [])),
-            best[2],
-        )
+        whole = self._concepts.get(spelled)
+        if whole:
+            return _meant(whole[0][1], exact=True)
+        for size in range(len(spelled) - 1, 0, -1):
+            ends = (spelled[-size:], spelled[:size])
+            parts = [found for words in ends for found in self._concepts.get(words, ()) if not found[1].get("whole")]
+            if parts:
+                return _meant(min(parts, key=lambda found: found[0])[1], exact=False)
+        return None
 
     def shape(self, samples: Sequence[str]) -> CodeShape | None:
         """The kind of code or value that all ``samples`` are; ``None`` for fewer than two."""
@@ -128,6 +116,17 @@ class Dictionary:
     def order_of_level(self, level: str) -> int:
         """Finest level first: person, practice, provider … nation."""
         return self._level_order.index(level)
+
+
+def _meant(entry: Mapping[str, Any], exact: bool) -> Concept:
+    return Concept(
+        entry["name"],
+        entry["description"],
+        entry.get("role"),
+        entry.get("level"),
+        list(entry.get("keywords", [])),
+        exact,
+    )
 
 
 @lru_cache(maxsize=1)
