@@ -130,10 +130,14 @@ def unzipped(data: bytes) -> dict[str, bytes]:
         return {name: package.read(name) for name in package.namelist()}
 
 
-def with_shared(rows: str, items: str) -> bytes:
-    """A workbook with shared texts."""
+def with_shared(rows: str, items: str, prefix: str = "") -> bytes:
+    """A workbook with shared texts, their tags with a prefix if need be."""
     parts = unzipped(xlsx(f"<sheetData>{rows}</sheetData>", styles=STYLES))
-    parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}">{items}</sst>'.encode()
+    shared = (
+        f"<sst>{items}</sst>".replace("</", f"<//{prefix}").replace("<", f"<{prefix}").replace(f"<{prefix}//", "</")
+    )
+    declared = f'xmlns:{prefix[:-1]}="{MAIN}"' if prefix else f'xmlns="{MAIN}"'
+    parts["xl/sharedStrings.xml"] = shared.replace(f"<{prefix}sst", f"<{prefix}sst {declared}", 1).encode()
     rels = "xl/_rels/workbook.xml.rels"
     kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
     related = f'<Relationship Id="s9" Type="{kind}" Target="sharedStrings.xml"/></Relationships>'
@@ -199,9 +203,15 @@ def test_what_spreadsheet_programs_do_not_write_is_read_cell_by_cell(rows: str, 
         assert "damaged" in str(problem)
 
 
-def test_tags_with_a_prefix_are_read_cell_by_cell(tmp_path: Path) -> None:
-    rows = '<x:sheetData><x:row r="1"><x:c r="A1"><x:v>1</x:v></x:c></x:row></x:sheetData>'
-    both(xlsx(rows), tmp_path, whole=False)
+def test_tags_may_have_a_prefix(tmp_path: Path) -> None:
+    cells = '<x:c r="A1"><x:v>1.5</x:v></x:c><x:c r="B1" t="inlineStr"><x:is><x:t> one </x:t></x:is></x:c>'
+    merged = '<x:mergeCells><x:mergeCell ref="A1:A2"/></x:mergeCells>'
+    rows = f'<x:sheetData><x:row r="1" hidden="1">{cells}</x:row><x:row r="2"/></x:sheetData>{merged}'
+    found = both(xlsx(rows), tmp_path)
+    assert list(found.rows) == [[1.5, "one"]] and found.merges and found.hidden_rows == {0}
+    items = "<si><t>one</t></si><si><r><t>t</t></r><r><t>wo</t></r></si>"
+    shared = with_shared('<row r="1"><c r="A1" t="s"><v>1</v></c></row>', items, prefix="x:")
+    assert both(shared, tmp_path).rows[0] == ["two"]
 
 
 def test_other_encodings_are_read_cell_by_cell(tmp_path: Path) -> None:

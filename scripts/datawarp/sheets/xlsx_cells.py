@@ -80,6 +80,7 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     if b"<!" in block or b"<v " in block:
         raise Irregular("comments, sections or attributes where there are none as a rule")
     data = np.frombuffer(block, np.uint8)
+    block += bytes(8)  # eight are read from any place on
     opened, named = tags(data)
     rows, columns, after = _places(block, data, opened, named)
     cells, row_of_cell = rows.cells, rows.row_of_cell

@@ -18,7 +18,7 @@ from datawarp.sheets.grid import Merge, column_index
 from datawarp.sheets.packed import PackedRows, packed
 from datawarp.sheets.parts import SheetParts
 from datawarp.sheets.xlsx_cells import BlockCells, Styles, cells_in
-from datawarp.sheets.xlsx_texts import Irregular
+from datawarp.sheets.xlsx_texts import Irregular, without_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,8 @@ BLOCK = 2 << 20
 WORKERS, MOST_WAITING = 2, 6
 # What comes before the rows: views, widths of columns.
 LONGEST_HEAD = 4 << 20
-_MERGE = re.compile(rb'<mergeCell ref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
+_BEGIN = re.compile(rb"<(\w+:)?sheetData\b[^>]*?(/?)>")
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
 
 
 @dataclass
@@ -81,33 +82,31 @@ def _taken_apart(block: bytes, styles: Styles) -> tuple[BlockCells, SheetParts]:
 
 
 def _rows_of(stream: IO[bytes], sheet: Sheet) -> Iterator[bytes]:
-    """The XML of a sheet's rows in blocks that end where a row begins."""
+    """The XML of a sheet's rows in blocks that end where a row begins, its tags without a prefix."""
     xml = b""
-    while (at := xml.find(b"<sheetData")) < 0 or (begin := xml.find(b">", at) + 1) == 0:
+    while (begin := _BEGIN.search(xml)) is None:
         more = read_up_to(stream, BLOCK)
         if not more or len(xml) > LONGEST_HEAD:
             raise Irregular("no rows where they stand as a rule")
         xml += more
-    sheet.head, xml = xml[:begin], xml[begin:]
-    if sheet.head.endswith(b"/>"):
+    prefix = begin[1] or b""
+    last, row = b"</" + prefix + b"sheetData>", b"<" + prefix + b"row "
+    sheet.head, xml = xml[: begin.end()], xml[begin.end() :]
+    if begin[2]:
         sheet.tail = xml + stream.read()
         return
-    more = xml
-    while True:
-        end = xml.find(b"</sheetData>")
-        if end >= 0:
-            if xml[:end].strip():
-                yield xml[:end]
-            sheet.tail = xml[end:] + stream.read()
-            return
-        cut = xml.rfind(b"<row ")
+    while (end := xml.find(last)) < 0:
+        cut = xml.rfind(row)
         if cut > 0:
-            yield xml[:cut]
+            yield without_prefix(xml[:cut], prefix)
             xml = xml[cut:]
         more = read_up_to(stream, BLOCK)
         if not more:
             raise Irregular("rows without an end")
         xml += more
+    if xml[:end].strip():
+        yield without_prefix(xml[:end], prefix)
+    sheet.tail = xml[end:] + stream.read()
 
 
 def _merges(tail: bytes) -> Iterator[Merge]:

@@ -23,6 +23,7 @@ Words = NDArray[np.uint64]
 
 _LESS, _GREATER = ord("<"), ord(">")
 _PLAIN_TEXT, _KEPT_TEXT = b"<t>", b'<t xml:space="preserve">'
+_SHARED = re.compile(rb"<(\w+:)?sst\b")
 _CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _WHITE = " \t\r\n"
 _PRESERVED = "{http://www.w3.org/XML/1998/namespace}space"
@@ -36,6 +37,11 @@ def words_at(xml: bytes, places: Places) -> Words:
     """The eight bytes from each place on, the first the lowest; no place may lie nearer to the end than that."""
     every: Words = np.ndarray((len(xml) - 7,), dtype="<u8", buffer=xml, strides=(1,))
     return every[places]
+
+
+def without_prefix(xml: bytes, prefix: bytes) -> bytes:
+    """XML whose tags lose ``prefix`` (``x:``), which some programs put before every name."""
+    return xml.replace(b"<" + prefix, b"<").replace(b"</" + prefix, b"</") if prefix else xml
 
 
 def text_nodes(data: Bytes) -> tuple[Places, Places]:
@@ -126,12 +132,14 @@ def shared_strings(xml: bytes) -> pa.StringArray:
     """The texts of ``sharedStrings.xml`` in order; raises :class:`Irregular` when they cannot be told apart."""
     import pyarrow as pa
 
+    named_as = _SHARED.search(xml, 0, 4096)
+    xml = without_prefix(xml, named_as[1] or b"") if named_as else xml
     data = np.frombuffer(xml, np.uint8)
     opened, named = tags(data)
     items = opened[(named == ord("s")) & (data[np.minimum(opened + 2, len(data) - 1)] == ord("i"))]
     if not len(items):
         if b"si>" in xml or b"<!" in xml:
-            raise Irregular("the shared strings have a prefix")
+            raise Irregular("shared strings that cannot be told apart")
         return _as_texts([])
     texts, owners = [], []
     for found, begun in simple_texts(xml, data, b"<si>", *text_nodes(data)):
