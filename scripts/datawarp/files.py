@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _BLOCK = 1 << 20
-_AT_ONCE = 8
+_AT_ONCE = 4
 
 
 @contextmanager

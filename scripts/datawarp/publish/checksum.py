@@ -26,6 +26,7 @@ _U32 = np.uint32
 _MASK = 0xFFFFFFFF
 _NAN_BYTES = np.array([np.nan]).view(np.uint64)[0]
 _EPOCH = "date '1970-01-01'"
+_MATRIX = 1 << 20  # bytes of texts that are hashed at once
 _BLOCK = 1 << 14  # words that stay in a core's own cache while they are mixed
 
 
@@ -108,15 +109,15 @@ def hash_texts(texts: pa.StringArray) -> Hashes:
     lengths = np.diff(offsets)
     result = np.zeros(len(texts), dtype=np.int64)
     order = np.argsort(lengths, kind="stable")
-    edges = np.flatnonzero(np.diff(lengths[order])) + 1
-    for group in np.split(order, edges):
-        if not len(group):
-            continue
-        length = int(lengths[group[0]])
-        # Keep the matrix of one length's texts small, whatever their number.
-        for part in np.array_split(group, max(1, len(group) * length // (8 << 20))):
-            matrix = data[offsets[part][:, None] + np.arange(length)] if length else np.zeros((len(part), 0), np.uint8)
-            result[part] = _hash_bytes(matrix)
+    begin = 0
+    while begin < len(order):
+        # Texts of about one length together, few enough that their matrix is small.
+        end = min(len(order), begin + max(1, _MATRIX // (int(lengths[order[begin]]) + 12)))
+        while end - begin > 1 and (end - begin) * int(lengths[order[end - 1]]) > _MATRIX:
+            end = begin + (end - begin) // 2
+        part = order[begin:end]
+        result[part] = _hash_bytes(data, offsets[part], lengths[part])
+        begin = end
     return result
 
 
@@ -155,21 +156,22 @@ def _finished(first: _Words, second: _Words | None, start: tuple[Any, Any, Any])
     return result.view(np.int64)
 
 
-def _hash_bytes(keys: np.ndarray[Any, np.dtype[np.uint8]]) -> Hashes:
-    """``hash_bytes_extended(key, length, 0)`` of keys of one length, one per row of a matrix."""
-    count, length = keys.shape
-    padded = np.zeros((count, (length // 12 + 1) * 12), dtype=np.uint8)
-    padded[:, :length] = keys
-    tail = length // 12 * 12
+def _hash_bytes(data: np.ndarray[Any, np.dtype[np.uint8]], offsets: Hashes, lengths: Hashes) -> Hashes:
+    """``hash_bytes_extended(key, length, 0)`` of the keys at these offsets of ``data``, the shortest first."""
+    blocks = lengths // 12  # whole ones; what is left, nothing perhaps, is a last one
+    at = np.arange((int(blocks[-1]) + 1) * 12)
+    keys = data.take(offsets[:, None] + at, mode="clip") if len(data) else np.zeros((len(offsets), 12), np.uint8)
+    keys *= at < lengths[:, None]
+    words = keys.view("<u4")
+    a, b, c = (((_START + lengths) & _MASK).astype(_U32) for _ in range(3))
+    for block in range(int(blocks[-1])):
+        longer = slice(int(np.searchsorted(blocks, block, side="right")), None)
+        first, second, third = (words[longer, 3 * block + word] for word in range(3))
+        a[longer], b[longer], c[longer] = _mix(a[longer] + first, b[longer] + second, c[longer] + third)
+    rows, last = np.arange(len(lengths)), 3 * blocks
     # In the last block the lowest byte of the third word is kept for the length.
-    padded[:, tail + 9 : tail + 12] = padded[:, tail + 8 : tail + 11]
-    padded[:, tail + 8] = 0
-    words = padded.view("<u4")
-    start = _U32((_START + length) & _MASK)
-    a, b, c = (np.full(count, start, dtype=_U32) for _ in range(3))
-    for block in range(length // 12):
-        a, b, c = _mix(a + words[:, 3 * block], b + words[:, 3 * block + 1], c + words[:, 3 * block + 2])
-    return _final(a + words[:, -3], b + words[:, -2], c + words[:, -1]).view(np.int64)
+    third = words[rows, last + 2] << _U32(8)
+    return _final(a + words[rows, last], b + words[rows, last + 1], c + third).view(np.int64)
 
 
 def _rotate(word: _Words, bits: int) -> _Words:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg2
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2 import sql
 
 from datawarp.manifest.tables import cache_path
@@ -209,11 +210,11 @@ class Rows:
         rows = group[SOURCE_ROW].combine_chunks()
         labels = group[WIDE_LABEL].cast(pa.string()).combine_chunks() if self._is_long else None
         files = group[SOURCE_FILE].cast(pa.string()).combine_chunks().dictionary_encode()
-        which = files.indices.to_numpy()
         found = np.zeros(len(rows), np.int64)
         for index, id_ in enumerate(files.dictionary.to_pylist()):
-            own = np.flatnonzero(which == index)
-            found[own] = places(rows.take(own), self._numbers[id_], None if labels is None else labels.take(own))
+            own = pc.equal(files.indices, index)
+            hashes = places(rows.filter(own), self._numbers[id_], None if labels is None else labels.filter(own))
+            found[own.to_numpy(zero_copy_only=False)] = hashes
         return found
 
     def checksums(self) -> tuple[dict[str, int], list[int]]:
