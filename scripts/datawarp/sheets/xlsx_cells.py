@@ -82,49 +82,43 @@ def cells_in(block: bytes, styles: Styles) -> BlockCells:
     data = np.frombuffer(block, np.uint8)
     block += bytes(8)  # eight are read from any place on
     opened, named = tags(data)
-    rows, columns, after = _places(block, data, opened, named)
-    cells, row_of_cell = rows.cells, rows.row_of_cell
+    placed = _places(block, data, opened, named)
     starts, ends = text_nodes(data)
-    before = data[starts - 2]
-    values = (before == ord("v")) & (data[starts - 3] == ord("<"))
-    owners = _owners(cells, starts[values])
-    codes, signs = _attributes(block, data, after[owners], starts[values])
-    told = np.array([_kind(sign, styles) for sign in signs] or [NUMBER], np.int8)
-    kinds = told[codes]
-    numbers = np.zeros(len(owners))
-    textual = kinds == OWN
-    v_starts, v_ends = starts[values], ends[values]
-    if textual.any():
-        figures = ~textual
-        numbers[figures] = _figures(block, data, v_starts[figures], v_ends[figures])
-        own = [printed_texts(cut_out(data, v_starts[textual], v_ends[textual]), trimmed=False)]
-        numbers[textual] = np.arange(len(own[0]))
-    else:
-        numbers = _figures(block, data, v_starts, v_ends)
-        own = []
-    days = numbers[kinds == DAY]
-    if len(days) and not (days.min() >= _FIRST_DAY and days.max() < _LAST_DAY):
-        raise Irregular("times of day, or days before 1900")
-    written = [(owners, kinds, numbers)]
-    place = len(own[0]) if own else 0
+    values = (data[starts - 2] == ord("v")) & (data[starts - 3] == ord("<"))
+    written = [_values(block, data, placed, starts[values], ends[values], styles)]
     within = opened[named == ord("i")]
-    for texts, at in _inline_texts(block, data, cells, within, starts[~values], ends[~values]):
-        own.append(texts)
-        written.append((at, np.full(len(at), OWN, np.int8), np.arange(place, place + len(at), dtype=np.float64)))
-        place += len(at)
-    return _in_columns(rows, row_of_cell, columns, written, own)
+    if len(within):
+        written += _inline_texts(block, data, placed.cells, within, starts[~values], ends[~values])
+    return _in_columns(placed, written)
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Written:
+    """What cells hold, the cells given by their numbers in the block; ``own`` are the texts among it."""
+
+    cells: NDArray[np.int64]
+    kinds: Kinds
+    numbers: Figures
+    own: pa.StringArray | None
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """The cells of a block in the 0-based rows ``first`` to ``last``: their tags, rows and columns.
+
+    ``after`` is where the attributes begin that follow a cell's place.
+    """
+
     first: int
     last: int
     cells: Places
-    row_of_cell: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    after: Places
 
 
-def _places(block: bytes, data: Bytes, opened: Places, named: Bytes) -> tuple[_Rows, NDArray[np.int64], Places]:
-    """The rows and cells of a block, the cells' 0-based columns, and where their other attributes begin."""
+def _places(block: bytes, data: Bytes, opened: Places, named: Bytes) -> _Placed:
+    """The rows and cells of a block; raises :class:`Irregular` for cells that do not say where they lie."""
     at = opened[named == ord("r")]
     at = at[data[at + 2] == ord("o")]  # runs of a text begin so, too
     if not len(at) or (words_at(block, at) != _ROW_TAG).any():
@@ -138,8 +132,9 @@ def _places(block: bytes, data: Bytes, opened: Places, named: Bytes) -> tuple[_R
     if not fine.all() or numbers[0] < 1 or (np.diff(numbers) <= 0).any():
         raise Irregular("rows out of order")
     cells = opened[named == ord("c")]
+    first, last = int(numbers[0]) - 1, int(numbers[-1]) - 1
     if not len(cells):
-        return _Rows(int(numbers[0]) - 1, int(numbers[-1]) - 1, cells, cells), cells, cells
+        return _Placed(first, last, cells, cells, cells, cells)
     if ((words_at(block, cells) & _SIX) != _CELL_TAG).any() or cells[0] < at[0]:
         raise Irregular("cells without a place")
     counts = np.diff(np.append(np.searchsorted(cells, at), len(cells)))
@@ -154,14 +149,33 @@ def _places(block: bytes, data: Bytes, opened: Places, named: Bytes) -> tuple[_R
     if (
         (data[closed] != _QUOTE).any()
         or (data[closed - 1] != last_digit).any()
+        or (letters[0] < _LETTERS).any()
         or any((some > _LAST_LETTER).any() for some in letters)
     ):
         raise Irregular("cells that lie in another row")
-    return (
-        _Rows(int(numbers[0]) - 1, int(numbers[-1]) - 1, cells, np.repeat(numbers - 1, counts)),
-        columns - 1,
-        closed + 1,
-    )
+    return _Placed(first, last, cells, np.repeat(numbers - 1, counts), columns - 1, closed + 1)
+
+
+def _values(block: bytes, data: Bytes, placed: _Placed, starts: Places, ends: Places, styles: Styles) -> _Written:
+    """What stands in the ``v`` tags of cells."""
+    cells = _owners(placed.cells, starts)
+    codes, signs = _attributes(block, data, placed.after[cells], starts)
+    kinds = np.array([_kind(sign, styles) for sign in signs] or [NUMBER], np.int8)[codes]
+    textual = kinds == OWN
+    if textual.any():
+        own = printed_texts(cut_out(data, starts[textual], ends[textual]), trimmed=False)
+        numbers = np.empty(len(cells))
+        numbers[textual] = np.arange(len(own))
+        numbers[~textual] = _figures(block, data, starts[~textual], ends[~textual])
+    else:
+        own, numbers = None, _figures(block, data, starts, ends)
+    days = numbers[kinds == DAY]
+    if len(days) and not (days.min() >= _FIRST_DAY and days.max() < _LAST_DAY):
+        raise Irregular("times of day, or days before 1900")
+    places = numbers[kinds == SHARED]
+    if len(places) and not (places.min() >= 0 and (places == np.rint(places)).all()):
+        raise Irregular("shared texts without a place")
+    return _Written(cells, kinds, numbers, own)
 
 
 def _owners(cells: Places, starts: Places) -> NDArray[np.int64]:
@@ -254,42 +268,44 @@ def _figures(block: bytes, data: Bytes, starts: Places, ends: Places) -> Figures
 
 def _inline_texts(
     block: bytes, data: Bytes, cells: Places, within: Places, starts: Places, ends: Places
-) -> list[tuple[pa.StringArray, NDArray[np.int64]]]:
-    """The texts that cells hold themselves, in tags that begin ``within``, and the cells they are of."""
+) -> list[_Written]:
+    """The texts that cells hold themselves, in ``is`` tags that begin at ``within``."""
     import pyarrow as pa
 
-    if not len(within):
-        return []
     found = list(simple_texts(block, data, b"<is>", starts, ends))
     other = np.setdiff1d(within, np.concatenate([begun for _, begun in found] or [within[:0]]))
     if len(other):
         texts = pa.array([inline_text(block, int(place)) for place in other], pa.string())
         found.append((texts, other))
-    return [(texts, _owners(cells, begun)) for texts, begun in found]
+    return [
+        _Written(_owners(cells, begun), np.full(len(begun), OWN, np.int8), np.arange(len(begun), dtype=np.float64), own)
+        for own, begun in found
+    ]
 
 
-def _in_columns(
-    rows: _Rows,
-    row_of_cell: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    written: list[tuple[NDArray[np.int64], Kinds, Figures]],
-    own: list[pa.StringArray],
-) -> BlockCells:
-    """Cells with their values, each put where it lies."""
+def _in_columns(placed: _Placed, written: list[_Written]) -> BlockCells:
+    """Cells with what they hold, each put where it lies."""
     import pyarrow as pa
 
-    height, width = rows.last - rows.first + 1, int(columns.max(initial=-1)) + 1
-    if height * width > 64 * (len(columns) + 4096):
+    height, width = placed.last - placed.first + 1, int(placed.columns.max(initial=-1)) + 1
+    if height * width > 64 * (len(placed.columns) + 4096):
         raise Irregular("cells far apart")
-    place = (row_of_cell - rows.first) * width + columns
+    place = (placed.rows - placed.first) * width + placed.columns
     if (np.diff(place) <= 0).any():
         raise Irregular("cells out of order")
-    kinds = np.zeros(height * width, np.int8)
-    numbers = np.zeros(height * width)
-    filled = 0
-    for cells, found, values in written:
-        kinds[place[cells]], numbers[place[cells]] = found, values
-        filled += len(cells)
-    texts = pa.concat_arrays(own) if own else pa.array([], pa.string())
-    by_column = np.ascontiguousarray(kinds.reshape(height, width).T)
-    return BlockCells(rows.first, by_column, np.ascontiguousarray(numbers.reshape(height, width).T), texts, filled)
+    kinds, numbers = np.zeros(height * width, np.int8), np.zeros(height * width)
+    own, known = [], 0
+    for part in written:
+        at = place[part.cells]
+        kinds[at], numbers[at] = part.kinds, part.numbers
+        if part.own is not None:
+            numbers[at] += known * (part.kinds == OWN)
+            own.append(part.own)
+            known += len(part.own)
+    return BlockCells(
+        placed.first,
+        np.ascontiguousarray(kinds.reshape(height, width).T),
+        np.ascontiguousarray(numbers.reshape(height, width).T),
+        pa.concat_arrays(own) if own else pa.array([], pa.string()),
+        sum(len(part.cells) for part in written),
+    )
