@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg2 import sql
+
+from datawarp.warehouse.driver import sql
 
 Hashes = np.ndarray[Any, np.dtype[np.int64]]
 _Words = np.ndarray[Any, np.dtype[np.uint32]]

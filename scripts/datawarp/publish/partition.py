@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-
-import psycopg2
+from typing import TYPE_CHECKING
 
 from datawarp.manifest.models import FileEntry
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - the class is named so there
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Partition:
     beside: tuple[int, ...] = ()  # numbers of files that other units have in the same period
 
 
-def partitions(
-    connection: psycopg2.extensions.connection, sources: Collection[str]
-) -> dict[str, tuple[Partition, ...]]:
+def partitions(connection: Connection, sources: Collection[str]) -> dict[str, tuple[Partition, ...]]:
     """What the database holds of each of ``sources`` now, first period first."""
     found: dict[str, list[Partition]] = {source: [] for source in sources}
     files: dict[tuple[str, str], list[SourceFile]] = {}
@@ -76,7 +76,7 @@ def _with_neighbours(partition: Partition, all_: Sequence[Partition]) -> Partiti
     return replace(partition, beside=tuple(beside)) if beside else partition
 
 
-def file_entries(connection: psycopg2.extensions.connection, partitions: Iterable[Partition]) -> dict[int, FileEntry]:
+def file_entries(connection: Connection, partitions: Iterable[Partition]) -> dict[int, FileEntry]:
     """Layout and columns of each of the partitions' files as they were loaded, by number."""
     files = {file.number: file for partition in partitions for file in partition.files}
     with connection.cursor() as cursor:

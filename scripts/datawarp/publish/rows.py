@@ -7,10 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg2 import sql
 
 from datawarp.manifest.tables import cache_path
 from datawarp.publish.checksum import Hashes, places, sql_checksum, sql_place
@@ -18,9 +16,12 @@ from datawarp.publish.partition import Partition, SourceFile, file_entries
 from datawarp.publish.schema import SCHEMA, DatabaseColumn, arrow_schema
 from datawarp.publish.stream import BLOCK, record_batches
 from datawarp.registry.paths import Paths
+from datawarp.warehouse.driver import sql
 from datawarp.warehouse.types import FROM_POSTGRES, column_type, converted
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - the class is named so there
+
     from datawarp.manifest.models import FileEntry
 
 WIDE_LABEL = "_wide_label"
@@ -43,7 +44,7 @@ class Rows:
 
     def __init__(
         self,
-        connection: psycopg2.extensions.connection,
+        connection: Connection,
         partition: Partition,
         columns: Sequence[DatabaseColumn],
         entries: Mapping[int, FileEntry] | None = None,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import psycopg2
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - the class is named so there
 
 SCHEMA = "staging"
 MARKER = "_marker"
@@ -55,9 +58,7 @@ class DatabaseColumn:
         return _ARROW_TYPES.get(self.kind, pa.string())
 
 
-def table_columns(
-    connection: psycopg2.extensions.connection, tables: Collection[str]
-) -> dict[str, list[DatabaseColumn]]:
+def table_columns(connection: Connection, tables: Collection[str]) -> dict[str, list[DatabaseColumn]]:
     """The columns of these tables in ``staging`` apart from the warehouse's own; none of one that there is not."""
     found: dict[str, list[DatabaseColumn]] = {table: [] for table in tables}
     with connection.cursor() as cursor:

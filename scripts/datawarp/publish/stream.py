@@ -11,12 +11,15 @@ import os
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg2
 import pyarrow as pa
 import pyarrow.csv
-from psycopg2 import sql
+
+from datawarp.warehouse.driver import psycopg2, sql
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - the class is named so there
 
 _PIPE_BUFFER = 1 << 18
 # A row must fit into one block. Small blocks keep the memory of the reader's threads small; hardly any row of a
@@ -26,7 +29,7 @@ LONGEST_ROW = 1 << 30
 
 
 def record_batches(
-    connection: psycopg2.extensions.connection, query: sql.Composable, schema: pa.Schema, block: int = BLOCK
+    connection: Connection, query: sql.Composable, schema: pa.Schema, block: int = BLOCK
 ) -> Generator[pa.RecordBatch]:
     """The rows of ``query`` as record batches of ``schema``, a block of ``block`` bytes of CSV each.
 
@@ -50,7 +53,7 @@ def record_batches(
 class _Sender(threading.Thread):
     """Writes what COPY gives into the pipe."""
 
-    def __init__(self, connection: psycopg2.extensions.connection, query: sql.Composable, pipe: int) -> None:
+    def __init__(self, connection: Connection, query: sql.Composable, pipe: int) -> None:
         super().__init__(daemon=True)
         self.problem: Exception | None = None
         self._connection = connection

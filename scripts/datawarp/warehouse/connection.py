@@ -63,7 +63,7 @@ def database_url(paths: Paths, environment: Mapping[str, str] = os.environ) -> s
 
 def open_connection(url: str) -> Connection:
     """A plain connection; a failure is told without the password."""
-    import psycopg2
+    from datawarp.warehouse.driver import psycopg2
 
     try:
         return psycopg2.connect(url, connect_timeout=15, application_name="datawarp")
@@ -132,7 +132,7 @@ def upgrade(connection: Connection) -> None:
     connection.rollback()
     if version == HEAD:
         return
-    import psycopg2
+    from datawarp.warehouse.driver import psycopg2
 
     try:
         with connection.cursor() as cursor:

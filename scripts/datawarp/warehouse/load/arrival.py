@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from psycopg2 import sql
-
 from datawarp.errors import ContractError
 from datawarp.manifest.models import ColumnType
+from datawarp.warehouse.driver import sql
 from datawarp.warehouse.load import evolve, lineage
 from datawarp.warehouse.load.context import LoadContext, Outcome, Written
 from datawarp.warehouse.load.contract import body_rows, check_account

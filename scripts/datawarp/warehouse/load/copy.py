@@ -10,10 +10,8 @@ from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
-from psycopg2 import sql
-
 from datawarp.manifest.models import ColumnType
+from datawarp.warehouse.driver import psycopg2, sql
 from datawarp.warehouse.load.plan import MARKER, Table
 from datawarp.warehouse.load.tally import Tally
 from datawarp.warehouse.types import arrow_type, column_type, converted

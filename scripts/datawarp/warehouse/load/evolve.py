@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
 from datawarp.errors import ContractError, WarehouseError
 from datawarp.manifest.models import ColumnType
 from datawarp.registry.models import Contract
+from datawarp.warehouse.driver import sql
 from datawarp.warehouse.load.drift import DriftEvent
 from datawarp.warehouse.load.plan import LINEAGE, MARKER, IncomingColumn, SourceLoad
 from datawarp.warehouse.load.tally import Tally, tallied

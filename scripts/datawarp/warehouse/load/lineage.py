@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from psycopg2.extras import execute_values
-
 from datawarp.manifest.models import Enrichment
 from datawarp.registry.models import Unit
 from datawarp.warehouse.load.plan import SourceLoad, Table
@@ -48,6 +46,17 @@ ON CONFLICT (unit, file_id) DO UPDATE SET source_code = excluded.source_code, sh
     title = excluded.title, method = excluded.method, layers = excluded.layers, agreement = excluded.agreement,
     confidence = excluded.confidence, needs_review = excluded.needs_review, reasons = excluded.reasons,
     decided_by = excluded.decided_by, mapped_at = now()
+"""
+
+
+_CORRECTIONS = """
+INSERT INTO datawarp.tbl_corrections (
+    load_id, unit, source_code, canonical_period, manifest_file_id, source_row, column_name, old_value, new_value,
+    reason, reported_by)
+SELECT load_id, %s, source_code, %s, number, "row", column_name, old, new, reason, reported_by
+FROM json_to_recordset(%s) AS r (
+    load_id integer, source_code text, number integer, "row" integer, column_name text, old text, new text,
+    reason text, reported_by text)
 """
 
 
@@ -159,18 +168,20 @@ def write_corrections(
         (unit.name, [load.code for load, _ in loads]),
     )
     rows = [
-        (
-            *(load_id, unit.name, load.code, unit.when.canonical, ids[table.entry.id], cell.row),
-            *(cell.correction.column, cell.old, cell.new, cell.correction.reason, cell.correction.reported_by),
-        )
+        {
+            "load_id": load_id,
+            "source_code": load.code,
+            "number": ids[table.entry.id],
+            "row": cell.row,
+            "column_name": cell.correction.column,
+            "old": cell.old,
+            "new": cell.new,
+            "reason": cell.correction.reason,
+            "reported_by": cell.correction.reported_by,
+        }
         for load, load_id in loads
         for table in load.tables
         for cell in table.corrected
     ]
     if rows:
-        execute_values(
-            cursor,
-            "INSERT INTO datawarp.tbl_corrections (load_id, unit, source_code, canonical_period, manifest_file_id, "
-            "source_row, column_name, old_value, new_value, reason, reported_by) VALUES %s",
-            rows,
-        )
+        cursor.execute(_CORRECTIONS, (unit.name, unit.when.canonical, recordset(rows)))

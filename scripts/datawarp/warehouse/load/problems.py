@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import psycopg2
-from psycopg2 import errors
-
 from datawarp.errors import ContractError, WarehouseError
+from datawarp.warehouse.driver import errors, psycopg2
 
 _AGAIN = "nothing of the unit was loaded; the next run tries again"
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from psycopg2 import sql
-
 from datawarp.manifest.models import ColumnType
+from datawarp.warehouse.driver import sql
 from datawarp.warehouse.load.drift import Resemblance, Snapshot
 from datawarp.warehouse.load.evolve import stored_columns
 from datawarp.warehouse.load.standing import Standing

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import time
 
-import psycopg2
-
 from datawarp.errors import UnreachableError
 from datawarp.registry.models import Unit
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
 from datawarp.warehouse.connection import connect
 from datawarp.warehouse.corrections import Correction, read_corrections
+from datawarp.warehouse.driver import psycopg2
 from datawarp.warehouse.load.marker import LoadedMarker, write_marker
 from datawarp.warehouse.load.problems import is_passing, told
 from datawarp.warehouse.load.transaction import load_unit

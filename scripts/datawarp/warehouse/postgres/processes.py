@@ -11,7 +11,7 @@ from datawarp.warehouse.postgres.record import Server
 
 def answers(server: Server) -> bool:
     """Whether it lets us in. A password of our own making: no other server at that port would."""
-    import psycopg2
+    from datawarp.warehouse.driver import psycopg2
 
     try:
         psycopg2.connect(server.url(), connect_timeout=5).close()
@@ -23,7 +23,7 @@ def answers(server: Server) -> bool:
 
 def admits(server: Server) -> bool:
     """Whether it takes connections, its own database made or not."""
-    import psycopg2
+    from datawarp.warehouse.driver import psycopg2
 
     try:
         psycopg2.connect(server.url("postgres"), connect_timeout=5).close()

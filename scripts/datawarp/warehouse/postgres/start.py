@@ -181,8 +181,7 @@ def _free_port(wanted: Any) -> int:
 
 def _finish(state: Path, server: Server) -> None:
     """Make the database once, and record where the server listens: from here on others find it."""
-    import psycopg2
-    from psycopg2 import sql
+    from datawarp.warehouse.driver import psycopg2, sql
 
     try:
         connection = psycopg2.connect(server.url("postgres"), connect_timeout=30)

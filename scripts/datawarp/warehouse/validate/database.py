@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
 from datawarp.registry.periods import Period
+from datawarp.warehouse.driver import sql
 from datawarp.warehouse.load.standing import LATEST_TERMS
 from datawarp.warehouse.validate.findings import Finding
 
