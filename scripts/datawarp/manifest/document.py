@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from yaml.representer import SafeRepresenter
 
 from datawarp.errors import ManifestError
 from datawarp.files import write_bytes
 from datawarp.manifest.models import Manifest
-from datawarp.quick_yaml import BOOL, INT, LIST, MAPPING, NULL, TEXT, QuickDumper, load_yaml
+from datawarp.quick_yaml import load_yaml, yaml_bytes
+
+# Keys of enrichment and the like, which most sources and columns do not have.
+_OPTIONAL = frozenset(
+    {"semantic_name", "description", "is_dimension", "is_measure", "query_keywords"}
+    | {"metadata", "enrichment", "reason", "reader", "title"}
+)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -32,36 +35,10 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """``manifest`` as YAML; what was never set is left out, keys keep the model's order."""
-    document = _node(manifest.model_dump(mode="python", exclude_unset=False))
-    return yaml.serialize(document, Dumper=QuickDumper, allow_unicode=True, width=120).encode("utf-8")
+    """``manifest`` as YAML; keys that were never filled are left out, the others keep the model's order."""
+    return yaml_bytes(manifest.model_dump(mode="python"), without=_OPTIONAL)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write ``manifest`` to ``path`` atomically."""
     write_bytes(path, manifest_bytes(manifest))
-
-
-_OPTIONAL = frozenset(
-    {"semantic_name", "description", "is_dimension", "is_measure", "query_keywords"}
-    | {"metadata", "enrichment", "reason", "reader", "title"}
-)
-
-
-def _node(value: Any) -> Node:
-    """A value as a YAML node: tuples as lists, and enrichment keys that were never filled left out."""
-    kind = type(value)
-    if kind is str:
-        return ScalarNode(TEXT, value)
-    if value is None:
-        return ScalarNode(NULL, "null")
-    if kind is dict:
-        pairs = [(_node(k), _node(v)) for k, v in value.items() if not (v is None and k in _OPTIONAL)]
-        return MappingNode(MAPPING, pairs, flow_style=False)
-    if kind is list or kind is tuple:
-        return SequenceNode(LIST, [_node(v) for v in value], flow_style=False)
-    if kind is bool:
-        return ScalarNode(BOOL, "true" if value else "false")
-    if kind is int:
-        return ScalarNode(INT, str(value))
-    return SafeRepresenter().represent_data(value)
