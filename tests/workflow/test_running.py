@@ -301,3 +301,18 @@ def test_a_target_that_there_is_not_is_refused(built: tuple[Installation, Call],
     assert repr(target.removeprefix("refresh_")) in call.text
     assert hint in call.text
     assert "Traceback" not in call.text
+
+
+def test_a_dry_run_leaves_a_decision_that_was_killed_to_the_next_run(installation: Installation) -> None:
+    review = {"unit": "planned_care_apr25", "publication": "planned_care", "period": "apr25"}
+    journal = installation.paths.private / "approvals" / "planned_care_apr25.json"
+    journal.parent.mkdir(parents=True)
+    record = {"review": review, "merges": {}, "units": ["planned_care_apr25"], "applied": False}
+    journal.write_text(json.dumps(record))
+
+    for dry in ("-n", "--dry-run"):
+        installation.snakemake("all", dry)
+        assert json.loads(journal.read_text()) == record
+    installation.snakemake("all")
+    assert not journal.exists() or json.loads(journal.read_text())["applied"]
+    assert installation.paths.decisions("planned_care").exists()
