@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,17 @@ def side_by_side() -> Iterator[Callable[..., None]]:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     begun: list[Future[object]] = []
+    waiting: list[Callable[[], object]] = []  # one piece of work alone needs no thread
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield lambda work, *arguments: begun.append(pool.submit(work, *arguments))
+
+        def begin(work: Callable[..., object], *arguments: object) -> None:
+            waiting.append(partial(work, *arguments))
+            if begun or len(waiting) > 1:
+                begun.extend(pool.submit(waiting.pop(0)) for _ in list(waiting))
+
+        yield begin
+        for work in waiting:
+            work()
     for done in begun:
         done.result()
 

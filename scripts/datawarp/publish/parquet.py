@@ -37,7 +37,7 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Sche
         for group in _ahead(_row_groups(batches, schema), is_last=lambda group: group.num_rows < _FEWEST_ROWS):
             if writer is None:
                 writer = _writer(path, described, group)
-            writer.write_table(group.cast(described), row_group_size=ROWS_PER_GROUP)
+            writer.write_table(group.replace_schema_metadata(described.metadata), row_group_size=ROWS_PER_GROUP)
             rows += group.num_rows
         if writer is None:
             writer = _writer(path, described, schema.empty_table())

@@ -115,15 +115,17 @@ class _Counter:
             counts = pc.value_counts(column.cast(pa.string()).drop_null())
             self._markers.update({entry["values"]: entry["counts"] for entry in counts.to_pylist()})
         if self._seen is not None:
-            values = column.unique().drop_null()
-            if len(values) <= MOST_DISTINCT:
+            values = column.unique()
+            if len(values) - 1 <= MOST_DISTINCT:  # one may be null
                 self._seen.update(values.to_pylist())
-            if max(len(values), len(self._seen)) > MOST_DISTINCT:
+                self._seen.discard(None)
+            if max(len(values) - 1, len(self._seen)) > MOST_DISTINCT:
                 self._seen = None
         if not self._is_text and not pa.types.is_boolean(self._type) and column.null_count < len(column):
-            ends = pc.min_max(column).as_py()
-            self._low = ends["min"] if self._low is None else min(self._low, ends["min"])
-            self._high = ends["max"] if self._high is None else max(self._high, ends["max"])
+            ends = pc.min_max(column)
+            low, high = ends["min"].as_py(), ends["max"].as_py()
+            self._low = low if self._low is None else min(self._low, low)
+            self._high = high if self._high is None else max(self._high, high)
 
     def profile(self) -> ColumnProfile:
         few = self._seen is not None and len(self._seen) <= MOST_VALUES and self._is_text
