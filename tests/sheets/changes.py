@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from datawarp.sheets.finding import TableFinding
 from datawarp.sheets.grid import Cell, Grid, Merge
@@ -55,6 +56,41 @@ def with_link(grid: Grid, tables: Sequence[TableFinding]) -> Change:
     return Change(with_rows(grid, [["Back to contents"], *grid.rows], down=1), [place(t, down=1) for t in tables])
 
 
+def _below(grid: Grid, tables: Sequence[TableFinding], above: list[list[Cell]]) -> Change | None:
+    """Rows above everything else; on a sheet without a header they could be one."""
+    if any(t.header_rows is None for t in tables):
+        return None
+    down = len(above)
+    return Change(with_rows(grid, [*above, *grid.rows], down=down), [place(t, down=down) for t in tables])
+
+
+def with_particulars(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """Keys and their values at the top, a date and a count among them."""
+    keys: list[list[Cell]] = [
+        ["Publication", "Activity"], ["Period", date(2024, 3, 31)], ["Published", "13 June"], ["Trusts", 134.0], [],
+    ]  # fmt: skip
+    return _below(grid, tables, keys)
+
+
+def with_symbols_above(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """What the symbols mean, at the top."""
+    return _below(grid, tables, [["*", "Suppressed"], ["..", "Not available"], ["r", "Revised"], []])
+
+
+def with_choices(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """What was chosen to see, at the top."""
+    return _below(grid, tables, [["Select region:", "All"], ["Select year:", 2023.0], ["Measure", "Count"], []])
+
+
+def with_parted_title(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """A title of several cells, and a blank row."""
+    if any(len(t.columns) < 3 for t in tables):
+        return None  # three headings above two columns
+    title: list[Cell] = [None] * max(4, *map(len, grid.rows))
+    title[0], title[1], title[-1] = "Activity statistics", "England", "Published 13 June 2024"
+    return _below(grid, tables, [title, []])
+
+
 def with_white_space(grid: Grid, tables: Sequence[TableFinding]) -> Change:
     """Blank cells that hold a space, and a used range that runs past the table."""
     width = max(map(len, grid.rows))
@@ -81,6 +117,25 @@ def with_notes_at_once(grid: Grid, tables: Sequence[TableFinding]) -> Change | N
         return None
     notes = [["Source: Office for National Statistics"], ["1. Figures are rounded."], ["[c] = suppressed"]]
     return Change(with_rows(grid, [*grid.rows[: tables[0].data_rows[1]], *notes]), [place(tables[0])])
+
+
+def _above(grid: Grid, tables: Sequence[TableFinding], below: list[list[Cell]]) -> Change | None:
+    """Rows below the body instead of what stands there."""
+    if len(tables) != 1:
+        return None
+    return Change(with_rows(grid, [*grid.rows[: tables[0].data_rows[1]], *below]), [place(tables[0])])
+
+
+def with_notes_in_two_cells(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """Numbered notes, their numbers in cells of their own."""
+    return _above(
+        grid, tables, [[], ["Notes"], [1.0, "Figures are rounded."], ["2", "Provisional."], ["Source:", "ONS"]]
+    )
+
+
+def with_update(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
+    """When the table was last updated, and whom to ask."""
+    return _above(grid, tables, [[], ["Last updated", date(2024, 6, 13)], ["Contact: stats@example.org"]])
 
 
 def with_total(grid: Grid, tables: Sequence[TableFinding]) -> Change | None:
@@ -151,6 +206,8 @@ def with_figures_like_years(grid: Grid, tables: Sequence[TableFinding]) -> Chang
 
 
 CHANGES: tuple[Callable[[Grid, Sequence[TableFinding]], Change | None], ...] = (
-    moved_right, moved_down, with_logo, with_link, with_white_space, with_hidden, without_notes, with_notes_at_once,
-    with_total, with_total_apart, with_revised_figures, with_suppressed_figures, with_figures_like_years,
+    moved_right, moved_down, with_logo, with_link, with_particulars, with_symbols_above, with_choices,
+    with_parted_title, with_notes_in_two_cells, with_update, with_white_space, with_hidden, without_notes,
+    with_notes_at_once, with_total, with_total_apart, with_revised_figures, with_suppressed_figures,
+    with_figures_like_years,
 )  # fmt: skip

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from datawarp.sheets.boundary import Boundary, figures_elsewhere, repeats
+from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_symbol_and_meaning, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.labels import as_series, read_label
+from datawarp.sheets.remarks import is_footnote
 from datawarp.sheets.series import is_long_sequence, may_be_counts
 from datawarp.sheets.view import View
 
-_FOOTNOTE = re.compile(
-    r"""(?:sources?|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
-        |copyright|©|\(c\)\ ?(?:crown|opyright)|stand:
-        |contact|published|data\ quality|page\ \d+
-        |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
-        |these\s|for\s(?:more|further)
-        |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
-        (?:\b|:)
-        |\[?[a-z]\]?\s*[=:–-]?\s.*\b(?:provisional|revised|estimate[ds]?|suppress\w*|confidential|break\ in)\b
-        |\S{1,4}\s+(?:denotes?|means|indicates?|represents?|refers|stands\ for)\b
-        |[_=—–-]{4,}$|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
-    re.X | re.I,
-)
 LABEL_LENGTH = 60
 WHOLE_ROW = 4  # columns of figures that tell a row of the table from a stray figure below notes
-FEWEST_LETTERS = 5  # of a symbol's meaning
 SHORT_LABEL = 20  # a label of this length is one beside the shortest labels too
-
-
-def is_footnote(text: str) -> bool:
-    """Whether a text reads like a note: ``Source: …``, ``1. …``, ``* …``, ``[c] = …``, or a sentence."""
-    return _FOOTNOTE.match(text) is not None
 
 
 @dataclass
@@ -45,23 +27,14 @@ class Body:
     why: str = ""
 
 
-def _reads_as_note(view: View, i: int, columns: list[int]) -> bool:
+def _reads_as_note(view: View, i: int, columns: Sequence[int]) -> bool:
     filled = [c for c in columns if view.kinds[i][c] != BLANK]
     if not filled:
         return False
     text = one_line(view.value(i, filled[0]))
-    if len(filled) == 2 and _explains_a_symbol(view, i, filled):
+    if is_symbol_and_meaning(view, i, filled):
         return True
     return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
-
-
-def _explains_a_symbol(view: View, i: int, columns: list[int]) -> bool:
-    """Whether a row is a symbol and its meaning, which may be one that stands for a figure elsewhere: not available."""
-    symbol, meaning = (c for c in columns if view.kinds[i][c] != BLANK)
-    if view.kinds[i][symbol] != MARKER:
-        return False
-    in_words = view.kinds[i][meaning] == MARKER and len(one_line(view.value(i, meaning))) >= FEWEST_LETTERS
-    return in_words or view.kinds[i][meaning] in (TEXT, PROSE)
 
 
 def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> bool:
@@ -100,6 +73,7 @@ def find_body(view: View, found: Boundary, stop: int, first: int, last: int) -> 
 
 def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) -> Body:
     columns, data = found.columns, found.data
+    reach = range(first, columns[-1] + 1)  # a note may begin left of the table
     labelling = [c for c in columns if c not in set(data)]
     profiles: dict[str, tuple[list[int], list[int], list[int]]] = {}  # rows of one profile are looked at once
     begin = end = None
@@ -126,15 +100,15 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             is_row = is_row or view.kinds[i][values[0]] == NUMBER  # a total without a label
         if filled and not values:
             # A text by itself below labels that are numbers (weeks, ages) is a label without figures, or a remark.
-            is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, columns)
+            is_row = not gap and not broken and end is not None and not _reads_as_note(view, i, reach)
             is_row = is_row and (filled != columns[:1] or bool(stub))
         if not filled and len(stub) >= 2 and not gap and not noted:
-            is_row = end is None or not _reads_as_note(view, i, columns)
-        if is_row and end is not None and len(filled) + len(stub) == 2 and _explains_a_symbol(view, i, columns):
+            is_row = end is None or not _reads_as_note(view, i, reach)
+        if is_row and end is not None and len(filled) + len(stub) == 2 and is_symbol_and_meaning(view, i, columns):
             is_row = False
         if is_row and gap and end is not None:
             figures = [c for c in values if view.kinds[i][c] != MARKER]
-            is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, columns)
+            is_row = bool(figures or 2 * len(values) >= len(data)) and not _reads_as_note(view, i, reach)
         if is_row and noted and gap and end is not None and not _is_whole(kinds, data):
             why = "notes follow it"
             break
@@ -143,7 +117,7 @@ def _data_body(view: View, found: Boundary, stop: int, first: int, last: int) ->
             labels += pending
             pending, end, gap, broken, noted = [], i, False, False, False
         else:
-            noted = noted or _reads_as_note(view, i, columns)
+            noted = noted or _reads_as_note(view, i, reach)
             broken = broken or len([c for c in range(first, last + 1) if view.kinds[i][c] != BLANK]) == 1
             pending.append(i)
     if begin is None or end is None:

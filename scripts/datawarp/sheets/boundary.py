@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import read_label
+from datawarp.sheets.remarks import is_footnote
 from datawarp.sheets.series import is_scale, is_sequence, may_be_counts
 from datawarp.sheets.view import View
 
@@ -23,9 +24,10 @@ SAMPLE_ROWS = 30
 LARGEST_GAP = 4  # blank rows that end the sample
 ACCEPT = 0.4
 MOST_TEXT_ROWS = 4
+FEWEST_LETTERS = 5  # of a symbol's meaning
+FEWEST_MARKERS = 3  # below a code or a unit that show a column suppressed whole
 _KEY = re.compile(r"[^:]{1,40}:")
 _MARK = re.compile(r"[\[(]\d{1,2}[\])]")
-_NOTES = re.compile(r"(?:foot)?notes?:?|(?:source|key)s?:?", re.I)
 
 
 @dataclass
@@ -86,12 +88,8 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
             continue
         gap = 0
         filled = view.filled(j, first, last)
-        if broken and whole and len(filled) == 1 and _NOTES.fullmatch(one_line(view.value(j, filled[0]))):
-            return found[:whole]
-        if broken and len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
-            figures = {c for r in found for c in _figures(view, r, first, last)}
-            if figures and (not figures.isdisjoint(filled) or figures_elsewhere(view, j, figures, first, last)):
-                return found[:whole]  # what stands between is the next table's title
+        if broken and (kept := _kept_before(view, j, found, whole, stop, first, last)):
+            return found[:kept]
         if whole and repeats(view, i, j, first, last):
             return found[:whole]
         found.append(j)
@@ -101,6 +99,36 @@ def following_rows(view: View, i: int, stop: int, first: int, last: int, most: i
         if len(found) >= most:
             break
     return found
+
+
+def _kept_before(view: View, j: int, found: list[int], whole: int, stop: int, first: int, last: int) -> int:
+    """How many of the rows ``found`` above a gap are the table's, where row ``j`` begins notes or another table.
+
+    ``whole`` counts those up to the last with figures. 0 where the table may go on.
+    """
+    filled = view.filled(j, first, last)
+    texts = _are_texts(view, found, first, last)
+    if len(filled) <= 2 and (whole or texts) and is_footnote(one_line(view.value(j, filled[0]))):
+        return whole or len(found)
+    if len(filled) >= 2 and all(view.kinds[j][c] in (TEXT, PROSE) for c in filled):
+        figures = {c for r in found for c in _figures(view, r, first, last)}
+        if figures and (not figures.isdisjoint(filled) or figures_elsewhere(view, j, figures, first, last)):
+            return whole  # what stands between is the next table's title
+    return len(found) if texts and _opens_another(view, j, stop, first, last) else 0
+
+
+def _are_texts(view: View, found: list[int], first: int, last: int) -> bool:
+    """Whether rows are records of a table of texts and dates: two or more, of two or more cells each."""
+    return len(found) >= 2 and all(
+        len(view.filled(j, first, last)) >= 2 and NUMBER not in view.kinds[j][first : last + 1] for j in found
+    )
+
+
+def _opens_another(view: View, j: int, stop: int, first: int, last: int) -> bool:
+    """Whether a row, below a table of texts and a gap, is a title or a header above figures."""
+    head = next((k for k in range(j, min(j + LARGEST_GAP, stop)) if len(view.filled(k, first, last)) >= 2), stop)
+    kinds = set(view.kinds[head][first : last + 1]) if head < stop else {NUMBER}
+    return kinds <= {TEXT, PROSE, BLANK} and figures_elsewhere(view, head, (), first, last)
 
 
 def _figures(view: View, j: int, first: int, last: int) -> list[int]:
@@ -161,7 +189,7 @@ def _is_data(kinds: str) -> bool:
     text = kinds.count(TEXT) + kinds.count(PROSE)
     if data:
         return data + markers > text
-    return markers > 0 and markers > 4 * text
+    return markers > 0 and (markers > 4 * text or (markers >= FEWEST_MARKERS and kinds == TEXT + MARKER * markers))
 
 
 def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
@@ -198,7 +226,7 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
 
 def _over_nothing(view: View, i: int, empty: Sequence[int], heads: dict[int, str]) -> float:
     """The cost of figures above columns without a cell: a last record is no heading, a series of periods to come is."""
-    figures = [c for c in empty if heads[c] == NUMBER]
+    figures = [c for c in empty if heads[c] in (NUMBER, DATE)]
     return 0.8 * len(figures) if figures and not is_sequence([view.value(i, c) for c in figures]) else 0.0
 
 
@@ -229,6 +257,7 @@ def _data_score(
     series = is_sequence(figures) or (named > 0 and is_scale(figures) and not _rises(view, sample[0], i))
     if series and any(_below_something(view, i, c) for c in data if heads[c] == NUMBER):
         series = not may_be_counts(figures, _same_columns(view, sample[0], i))
+    apart = sample[0] > i + 1
     # A lone year or date over numbers is a heading when every other data column has a text.
     alone = len(figures) == 1 and len(data) <= 4 and read_label(figures[0]) is not None
     total = 0.0
@@ -240,14 +269,14 @@ def _data_score(
         elif c in marks:
             total += 0.5
         elif head in (NUMBER, DATE):
-            repeats = below.count(DATE) if head == DATE else 0
+            repeats = head == DATE and below.count(DATE) > below.count(NUMBER)
             total += 1 if series and not repeats else 0.5 if alone and not repeats else -1.5
         elif head == MARKER:
             filler = named > 0 and _below_something(view, i, c)  # a dot where a tier has no more to say
             total += 0.8 if one_line(view.value(i, c)).isalpha() else 0.3 if filler else -0.6
         else:
             above = i > 0 and head_kind(view, i - 1, c) in (TEXT, DATE)
-            total += 0.3 if above else -0.2
+            total += 0.3 if above else -0.6 if apart else -0.2  # a title of several cells leaves gaps above a blank row
         if not banner and head_kind(view, sample[0], c) in (TEXT, PROSE):
             total -= 1.2
     return total
@@ -329,3 +358,22 @@ def is_key_and_value(view: View, i: int, first: int, last: int) -> bool:
     """Whether a row is of a preamble: ``Published:`` and what was published when."""
     filled = view.filled(i, first, last)
     return bool(filled) and len(filled) <= 3 and _KEY.fullmatch(one_line(view.value(i, filled[0]))) is not None
+
+
+def is_symbol_and_meaning(view: View, i: int, columns: Sequence[int]) -> bool:
+    """Whether a row is a symbol and its meaning, which may be one that stands for a figure elsewhere: not available."""
+    filled = [c for c in columns if view.kinds[i][c] != BLANK]
+    if len(filled) != 2 or view.kinds[i][filled[0]] != MARKER:
+        return False
+    meaning = filled[1]
+    in_words = view.kinds[i][meaning] == MARKER and len(one_line(view.value(i, meaning))) >= FEWEST_LETTERS
+    return in_words or view.kinds[i][meaning] in (TEXT, PROSE)
+
+
+def is_of_preamble(view: View, i: int, first: int, last: int) -> bool:
+    """Whether a row is a key with its value or a symbol with its meaning, never a row of headings."""
+    if is_key_and_value(view, i, first, last):
+        return True
+    filled = view.filled(i, first, last)
+    words = len(filled) == 2 and len(one_line(view.value(i, filled[1]))) >= FEWEST_LETTERS
+    return words and is_symbol_and_meaning(view, i, filled)

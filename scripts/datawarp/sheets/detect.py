@@ -22,6 +22,7 @@ from datawarp.sheets.headers import HeaderBlock, find_header, flatten
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.override import overridden
 from datawarp.sheets.prose import data_tables, why_no_table
+from datawarp.sheets.remarks import is_footnote
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.titles import title_of
 from datawarp.sheets.typing import typed_columns
@@ -118,7 +119,7 @@ def without_header(view: View) -> Candidate | None:
     a series of figures would be headings.
     """
     filled = [i for i in range(len(view.rows)) if not view.blank(i)]
-    records = [i for i in filled if len(view.filled(i)) >= 2]
+    records = [i for i in filled[: _notes_from(view, filled)] if len(view.filled(i)) >= 2]
     if not records or any(view.kinds[i][view.filled(i)[0]] not in (TEXT, PROSE) for i in filled if i < records[0]):
         return None
     first, last = records[0], records[-1]
@@ -139,6 +140,15 @@ def without_header(view: View) -> Candidate | None:
     like = f"column {column_letters(alike[0])}" if alike else "figures alone"
     record = f"the first row is a record like those below it ({like}): there is no header"
     return Candidate(boundary, HeaderBlock([]), Body(first, last, [], why), columns, [record])
+
+
+def _notes_from(view: View, rows: list[int]) -> int:
+    """How many of the rows stand before the notes: one or two cells below a gap that begin as notes do."""
+    for n in range(1, len(rows)):
+        filled = view.filled(rows[n])
+        if rows[n] - rows[n - 1] > 1 and len(filled) <= 2 and is_footnote(one_line(view.value(rows[n], filled[0]))):
+            return n
+    return len(rows)
 
 
 def _figures_from_the_top(view: View, rows: list[int], columns: list[int]) -> list[int]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
 from datawarp.sheets.attributes import attribute_block
-from datawarp.sheets.boundary import ACCEPT, Boundary, head_kind, is_key_and_value, score
-from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, number_in, one_line
+from datawarp.sheets.boundary import ACCEPT, LARGEST_GAP, Boundary, head_kind, is_of_preamble, score
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
-from datawarp.sheets.labels import TIME_WORD, is_time_word
+from datawarp.sheets.labels import TIME_WORD, is_time_word, read_label
 from datawarp.sheets.series import is_long_sequence, is_sequence
 from datawarp.sheets.view import View
 
 GUESS = 0.1  # the least score of a header where none is beyond doubt
 FEWEST_GUESSED = 3  # rows with figures that make a guess worth while
+MOST_PARTICULARS = 8  # rows of keys and values above a table
+BEYOND_DOUBT = 0.8  # the score of a row that names nearly every column
 FAR = 60  # rows from the top that it is looked for in
 _LETTER = re.compile(r"[\[(]([a-z]|\d{1,2})[\])]", re.I)
 # What a label of labels is.
@@ -44,7 +47,7 @@ def best_boundary(view: View, start: int, stop: int, first: int, last: int) -> B
     best: Boundary | None = None
     for i in range(start, min(stop, start + FAR)):
         texts = [c for c in view.filled(i, first, last) if view.kinds[i][c] == TEXT]
-        if len(texts) < 2 or is_key_and_value(view, i, first, last):
+        if len(texts) < 2 or is_of_preamble(view, i, first, last):
             continue
         found = score(view, i, stop, first, last)
         if found is None or found.score < GUESS or len(found.data) < 2 or not set(texts) & set(found.data):
@@ -57,7 +60,9 @@ def best_boundary(view: View, start: int, stop: int, first: int, last: int) -> B
 
 def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
     filled = view.filled(i, first, last)
-    if not filled or is_key_and_value(view, i, first, last):
+    if not filled or is_of_preamble(view, i, first, last):
+        return None
+    if len(filled) == 2 and _is_particular(view, i, stop, first, last):
         return None
     prose = [c for c in filled if view.kinds[i][c] == PROSE]
     wordy = 2 * len(prose) > len(filled)
@@ -76,16 +81,80 @@ def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary
     return found if headed >= 0.8 * len(found.columns) else None
 
 
+def _is_particular(view: View, i: int, stop: int, first: int, last: int) -> bool:
+    """Whether a row is one of a few keys with their values, mostly words, that stand apart above rows of figures."""
+    key, value = view.filled(i, first, last)
+    block = [i]
+    for step in (-1, 1):
+        j = i + step
+        while 0 <= j < stop and view.filled(j, first, last) == [key, value] and len(block) <= MOST_PARTICULARS:
+            block.append(j)
+            j += step
+    end = max(block) + 1
+    if not 2 <= len(block) <= MOST_PARTICULARS or end >= stop or len(view.filled(end, first, last)) > 1:
+        return False
+    values = [view.kinds[j][value] for j in block]
+    if any(view.kinds[j][key] not in (TEXT, MARKER) for j in block) or values.count(TEXT) < 2:
+        return False
+    counts = sum(view.kinds[j][value] == NUMBER and not read_label(view.value(j, value)) for j in block)
+    below = range(end, min(end + FAR, stop))
+    return counts < values.count(TEXT) and any(
+        NUMBER in view.kinds[j][first : last + 1] and len(view.filled(j, first, last)) > 1 for j in below
+    )
+
+
 def _extended(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary:
     """The boundary moved down over rows that still name columns: codes, units, dates below week numbers."""
     while found.data and found.row + 1 < stop:
-        lower = score(view, found.row + 1, stop, first, last)
-        says = _still_names(view, found, lower) if lower is not None and lower.data else None
-        if lower is None or says is None:
+        lower = _lower(view, found, stop, first, last) or _below_another(view, found, stop, first, last)
+        lower = lower or _beyond_a_gap(view, found, stop, first, last)
+        if lower is None:
             return found
-        lower.words = [*found.words, f"row {view.numbers[lower.row] + 1} {says}: it is of the header"]
         found = lower
     return found
+
+
+def _lower(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary | None:
+    """The boundary at the next row, where that still names columns."""
+    lower = score(view, found.row + 1, stop, first, last)
+    says = _still_names(view, found, lower) if lower is not None and lower.data else None
+    if lower is None or says is None:
+        return None
+    lower.words = [*found.words, f"row {view.numbers[lower.row] + 1} {says}: it is of the header"]
+    return lower
+
+
+def _below_another(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary | None:
+    """The boundary two rows down, where both rows still name columns, the first a series: years, then codes."""
+    i = found.row + 1
+    filled = view.filled(i, found.columns[0], found.columns[-1])
+    if i + 1 >= stop or 2 * len(filled) < len(found.data) or not set(filled) <= set(found.data):
+        return None
+    if not is_sequence([view.value(i, c) for c in filled]) or view.blank(i + 1, first, last):
+        return None
+    lower = _lower(view, replace(found, row=i), stop, first, last)
+    if lower is not None and lower.score < ACCEPT:
+        return None
+    return lower
+
+
+def _beyond_a_gap(view: View, found: Boundary, stop: int, first: int, last: int) -> Boundary | None:
+    """The boundary beyond blank rows, where texts or a series name the figures: what stands above is a title."""
+    i = found.row + 1
+    if not view.blank(i, first, last):
+        return None
+    i = next((j for j in range(i, min(i + 2 * LARGEST_GAP, stop)) if len(view.filled(j, first, last)) > 1), stop)
+    if i + 1 >= stop:
+        return None
+    lower = score(view, i, stop, first, last)
+    if lower is None or not lower.data or lower.score <= found.score:
+        return None
+    cells = [c for c in found.data if view.kinds[i][c] != BLANK]
+    figures = [view.value(i, c) for c in cells if view.kinds[i][c] in (NUMBER, DATE)]
+    texts = sum(view.kinds[i][c] in (TEXT, PROSE) for c in cells)
+    series = len(figures) if is_long_sequence(figures) and len(figures) == len(cells) else 0
+    named = texts + series == len(cells) and 2 * len(cells) > len(found.data)
+    return lower if named or lower.score >= BEYOND_DOUBT else None
 
 
 def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:

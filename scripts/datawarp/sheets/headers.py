@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from datawarp.sheets.attributes import attributes_in_words
-from datawarp.sheets.boundary import Boundary, head_kind, is_key_and_value
+from datawarp.sheets.boundary import Boundary, head_kind, is_of_preamble
 from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
@@ -114,7 +114,7 @@ def _is_tier(
     """Whether view row ``i`` names groups of the columns below it."""
     filled = [c for c in view.filled(i, first, last) if (i, c) not in titles]
     covered = [c for c in found.columns if (i, c) not in titles and head_kind(view, i, c) != BLANK]
-    if not filled or not covered or is_key_and_value(view, i, first, last):
+    if not filled or not covered or is_of_preamble(view, i, first, last):
         return False
     kinds = [view.kinds[i][c] for c in filled]
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]
@@ -144,6 +144,8 @@ def _is_tier(
         return False  # Percentages, above the figures at the right: the unit of the whole table
     if spans or stands:
         return bool(over_data) or len(covered) >= 2
+    if strict and filled[0] == found.columns[0]:
+        return False  # a line of several texts that begins at the left, above a blank row: of the title
     if len(filled) == 1:
         return not strict and _fills(view, filled[0], found) >= 2 and filled[0] in found.data
     return len(over_data) >= (2 if strict else 1)

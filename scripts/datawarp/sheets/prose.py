@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from datawarp.sheets.boundary import is_key_and_value
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
+from datawarp.sheets.header_rows import MOST_PARTICULARS
 from datawarp.sheets.series import is_sequence
 from datawarp.sheets.view import View
 
@@ -55,7 +56,6 @@ _PARTICULAR = re.compile(
 )  # fmt: skip
 LONG_TEXT = 70
 MOST_OF_DICTIONARY = 8  # columns
-MOST_PARTICULARS = 8  # rows of keys and values above a table
 
 
 def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candidate], str | None]:
@@ -72,15 +72,20 @@ def data_tables(view: View, candidates: Sequence[Candidate]) -> tuple[list[Candi
 
 
 def _leads_to(view: View, candidate: Candidate, others: Sequence[Candidate]) -> bool:
-    """Whether a few keys with their values, the year among them, stand above a wider table: ``date``, ``2021``."""
+    """Whether a few keys with their values, a year or a count among them, stand above a table: ``date``, ``2021``."""
     rows = range(candidate.header.first if candidate.header.rows else candidate.body.first, candidate.body.last + 1)
     if len(candidate.columns) != 2 or len(rows) > MOST_PARTICULARS:
         return False
-    if not any(o.first_row > candidate.body.last and len(o.columns) > 2 for o in others):
+    if not any(o.first_row > candidate.body.last for o in others):
         return False
-    figures = [(i, c) for i in rows for c in candidate.columns if view.kinds[i][c] in (NUMBER, DATE)]
-    texts = sum(view.kinds[i][candidate.columns[1]] == TEXT for i in rows)
-    return texts >= 2 and all(view.kinds[i][c] == DATE or _is_year(view.value(i, c)) for i, c in figures)
+    key, value = candidate.columns
+    if any(
+        view.kinds[i][key] == DATE or (view.kinds[i][key] == NUMBER and not _is_year(view.value(i, key))) for i in rows
+    ):
+        return False
+    texts = sum(view.kinds[i][value] == TEXT for i in rows)
+    counts = sum(view.kinds[i][value] == NUMBER and not _is_year(view.value(i, value)) for i in rows)
+    return texts >= 2 and counts < texts  # figures below one heading are a table, however short
 
 
 def _has_figures(view: View, candidate: Candidate) -> bool:

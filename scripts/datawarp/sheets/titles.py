@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from datawarp.sheets.body import is_footnote
 from datawarp.sheets.cells import PROSE, TEXT, one_line
+from datawarp.sheets.remarks import is_footnote
 from datawarp.sheets.view import View
 
 if TYPE_CHECKING:

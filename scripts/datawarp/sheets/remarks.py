@@ -1,0 +1,24 @@
+"""Remarks around a table: how a text that is a note, a source or a link begins."""
+
+from __future__ import annotations
+
+import re
+
+_FOOTNOTE = re.compile(
+    r"""(?:sources?|bron|fonte|fuente|quelle|kilde|källa|note|notes|footnote|footnotes|key|legend|symbols?
+        |copyright|©|\(c\)\ ?(?:crown|opyright)|stand:
+        |contact|published|data\ quality|page\ \d+
+        |back\ to|return\ to|link\ to|go\ to|see\ |please\ |this\ (?:table|worksheet|data|sheet)
+        |these\s|for\s(?:more|further)
+        |end\ of\ (?:table|worksheet)|last\ updated|next\ (?:update|release|publication)|release\ date|e-?mail|http|www)
+        (?:\b|:)
+        |\[?[a-z]\]?\s*[=:–-]?\s.*\b(?:provisional|revised|estimate[ds]?|suppress\w*|confidential|break\ in)\b
+        |\S{1,4}\s+(?:denotes?|means|indicates?|represents?|refers|stands\ for)\b
+        |[_=—–-]{4,}$|[*†‡§#]+\s*\S+\s|\[?(?:\d{1,2}|[a-z])[\])]\s|\(\d{1,2}\)\s|\d{1,2}[.:]\s|\d{1,2}\s+(?-i:[A-Z])""",
+    re.X | re.I,
+)
+
+
+def is_footnote(text: str) -> bool:
+    """Whether a text reads like a note: ``Source: …``, ``1. …``, ``* …``, ``[c] = …``, or a sentence."""
+    return _FOOTNOTE.match(text) is not None
