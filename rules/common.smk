@@ -121,8 +121,24 @@ def refuse_target(word):
         raise WorkflowError(str(PLAN.no_such_target(word, known)))
 
 
+def look_when_a_job_ends():
+    """Have Snakemake look for jobs to start when one has ended, and no more.
+
+    Its limit of 100 new jobs a second, which no local run comes near to, makes it look again a second after every look,
+    from where it looks again: in a long run hundreds of times a second, while the jobs need the processor.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if (
+        limiter
+        and workflow.local_exec
+        and (limiter.max_jobs, limiter.timespan) == (100, 1)
+    ):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def begin_run():
     """Before the first job: the record of the run, and the database when a job needs it."""
+    look_when_a_job_ends()
     try:
         PLAN.begin(
             (job.rule.name, job.params.get("unit"))

@@ -44,6 +44,11 @@ class Call:
         return Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", self.text))
 
     @property
+    def looks(self) -> int:
+        """How often a run with ``--verbose`` looked for jobs to start while there were some."""
+        return len(re.findall(r"^Ready jobs: \d+$", self.text, re.M))
+
+    @property
     def planned(self) -> dict[str, int]:
         """The jobs of each rule that a dry run lists."""
         table = re.search(r"^Job stats:\n.*\n-[- ]+\n((?:.+\n)+)", self.text, re.M)
@@ -171,7 +176,7 @@ def built(
     """Two publications with two periods each, built; not to be changed. And what building them printed."""
     installation = Installation(tmp_path_factory.mktemp("built"), new_database(None))
     installation.register({code: entry(demo[code], site, 2) for code in ("planned_care", "ambulance_weekly")})
-    return installation, installation.snakemake("all")
+    return installation, installation.snakemake("all", "--verbose")
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ def test_all_builds_every_stage_of_every_unit_and_the_catalogue(built: tuple[Ins
     assert installation.paths.datapackage.is_file()
 
 
+def test_jobs_are_looked_for_when_one_has_ended_and_not_ever_more_often(built: tuple[Installation, Call]) -> None:
+    _, call = built
+    assert 0 < call.looks <= 1 + call.done.total()
+
+
 def test_a_second_run_has_nothing_to_do_with_and_without_the_full_graph(installation: Installation) -> None:
     before = installation.outputs()
     again = installation.snakemake("all")
