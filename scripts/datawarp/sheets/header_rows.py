@@ -154,7 +154,8 @@ def _beyond_a_gap(view: View, found: Boundary, stop: int, first: int, last: int)
     texts = sum(view.kinds[i][c] in (TEXT, PROSE) for c in cells)
     series = len(figures) if is_long_sequence(figures) and len(figures) == len(cells) else 0
     named = texts + series == len(cells) and 2 * len(cells) > len(found.data)
-    return lower if named or lower.score >= BEYOND_DOUBT else None
+    gaps = any(head_kind(view, found.row, c) == BLANK for c in found.data)
+    return lower if named or (gaps and lower.score >= BEYOND_DOUBT) else None
 
 
 def _still_names(view: View, found: Boundary, lower: Boundary) -> str | None:
