@@ -18,13 +18,13 @@ from datawarp.errors import ManifestError, SheetError
 from datawarp.manifest.models import FileEntry
 from datawarp.registry.paths import Paths
 from datawarp.registry.settings import Settings
-from datawarp.sheets.finding import ColumnFinding, TableFinding, WideFinding
-from datawarp.sheets.grid import Grid, column_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from datawarp.sheets.csv_stream import CsvStream
+    from datawarp.sheets.finding import TableFinding
+    from datawarp.sheets.grid import Grid
     from datawarp.sheets.text_batches import Tallies
 
 BATCH_ROWS = 65_536
@@ -207,6 +207,10 @@ def _download(paths: Paths, entry: FileEntry) -> Path:
 
 def finding_of(entry: FileEntry) -> TableFinding:
     """An entry's layout and columns as the sheets room writes them; raises :class:`ManifestError`."""
+    # Imported late: rows that are cached are loaded and exported without what found them.
+    from datawarp.sheets.finding import ColumnFinding, TableFinding, WideFinding
+    from datawarp.sheets.grid import column_index
+
     layout = entry.layout
     if layout is None or layout.data_rows is None or not entry.columns:
         raise ManifestError(
