@@ -136,8 +136,8 @@ def _telling_cells(xml: bytes, start: int, stop: int) -> Iterator[tuple[re.Match
             begun.add(max(xml.rfind(name, start, place) for name in _NAMES))
             place = xml.find(sign, place + 1, stop)
     for first in sorted(begun):
-        if cell := _CELL.match(xml, first):
-            yield cell, sum(xml.count(name, start, first) for name in _NAMES)
+        if found := _CELL.match(xml, first):
+            yield found, sum(xml.count(name, start, first) for name in _NAMES)
 
 
 def _numbers(attributes: bytes) -> dict[tuple[bytes, bytes], int]:
