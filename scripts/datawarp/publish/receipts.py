@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +15,8 @@ from filelock import FileLock
 
 from datawarp.files import json_bytes, read_json, replacing, sha256_file, write_bytes, write_json
 from datawarp.registry.paths import Paths
+
+_OTHER_FILES = 256
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,22 @@ class Exported:
 @contextmanager
 def sources_locked(codes: Iterable[str], paths: Paths) -> Iterator[None]:
     """Hold the locks of these sources; always taken in one order, so that jobs do not wait for each other in a ring."""
+    ordered = sorted(codes)
+    _allow_open_files(len(ordered))
     with ExitStack() as held:
-        for code in sorted(codes):
+        for code in ordered:
             lock = paths.export_lock(code)
             lock.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(lock))
         yield
+
+
+def _allow_open_files(number: int) -> None:
+    """Let the process have so many more files open, as far as it may: a lock is one, and some units have a thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(number + _OTHER_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def write_receipt(unit: str, period: str, exported: list[Exported], paths: Paths) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 150000
 _MIGRATION_LOCK = 0x44415441  # "DATA"
+_SESSION = "SET TIME ZONE 'UTC'; SET extra_float_digits = 1; SET datestyle = 'ISO'; SET search_path = ''"
+_SESSION_AND_VERSION = "; ".join((_SESSION, "SELECT version_num FROM datawarp.alembic_version"))
 
 
 def connect(
@@ -28,21 +31,49 @@ def connect(
     The schema is migrated to this code's version unless ``migrate`` is False. The session is in UTC and prints
     doubles exactly. Raises :class:`WarehouseError`, which never holds a password.
     """
-    url = database_url(paths, environment)
-    connection = open_connection(url)
+    connection = _opened(paths, environment)
     try:
         _check_server(connection)
-        if migrate:
-            upgrade(connection)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SET TIME ZONE 'UTC'; SET extra_float_digits = 1; SET datestyle = 'ISO'; SET search_path = ''"
-            )
-        connection.commit()
+        connection.autocommit = True
+        if not (migrate and _begin_up_to_date(connection)):
+            connection.autocommit = False
+            if migrate:
+                upgrade(connection)
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(_SESSION)
+        connection.autocommit = False
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _opened(paths: Paths, environment: Mapping[str, str]) -> Connection:
+    """A plain connection to the warehouse. An embedded server that is on record is not asked whether it runs first."""
+    if not environment.get("DATABASE_URL", "").strip():
+        from datawarp.warehouse.server import server_on_record
+
+        server = server_on_record(paths.postgres)
+        if server is not None:
+            with suppress(UnreachableError):
+                return open_connection(server.url())
+    return open_connection(database_url(paths, environment))
+
+
+def _begin_up_to_date(connection: Connection) -> bool:
+    """Set up the session where the schema is of this code's version, which takes one way to the server and back."""
+    from datawarp.warehouse.driver import errors
+
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION_AND_VERSION)
+            if _only(cursor) == HEAD:
+                return True
+            cursor.execute("RESET ALL")  # migrations are run as any other program would run them
+    except (errors.UndefinedTable, errors.InvalidSchemaName):
+        return False
+    return False
 
 
 def database_url(paths: Paths, environment: Mapping[str, str] = os.environ) -> str:

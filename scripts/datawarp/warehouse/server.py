@@ -19,16 +19,18 @@ from datawarp.warehouse.postgres.processes import answers, is_alive, postmaster
 from datawarp.warehouse.postgres.record import Server, locked, read_record, recorded_server
 from datawarp.warehouse.postgres.start import start
 
-__all__ = ["SETTINGS", "Server", "ensure_server", "remove_server", "running_server", "stop_server"]
+__all__ = ["SETTINGS", "Server", "ensure_server", "remove_server", "running_server", "server_on_record", "stop_server"]
 
 # Durable (fsync and full_page_writes stay on). wal_level=minimal lets a COPY into a table made by the same
-# transaction go to disk once, flushed at commit, instead of through the log.
+# transaction go to disk once, flushed at commit, instead of through the log. Each table that a load makes takes nine
+# locks, and some releases have a thousand.
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "64",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "128MB",
+    "max_locks_per_transaction": "512",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
@@ -58,11 +60,15 @@ def ensure_server(state: Path, settings: Mapping[str, str] = SETTINGS) -> Server
 
 def running_server(state: Path) -> Server | None:
     """The server of ``state`` when it answers to its password, else None; starts nothing."""
-    record = read_record(state)
-    server = recorded_server(state, record)
+    server = server_on_record(state)
     if server is None or not answers(server):
         return None
     return server
+
+
+def server_on_record(state: Path) -> Server | None:
+    """The server of ``state`` where its record says that it listens, running or not; None without a record."""
+    return recorded_server(state, read_record(state))
 
 
 def stop_server(state: Path) -> bool:

@@ -36,6 +36,7 @@ MARKER = "_marker"
 _LONGEST_NAME = 63
 _LONGEST_COLUMN = _LONGEST_NAME - len(MARKER)
 """Bytes of a column's name that leave room for that of its marker."""
+_MOST_OPEN = 200  # tables that are kept open from the plan to the load: a process may have about a thousand files
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -183,13 +184,16 @@ def plan(unit: Unit, paths: Paths, settings: Settings, corrections: list[Correct
         raise ManifestError("no source is enabled, so there is nothing to load", where=where, hint="enable one")
     _check_names(manifest, where)
     sources: list[SourceLoad] = []
+    n_open = 0
     for source in manifest.enabled:
         tables = []
         for entry in source.files:
             schema, batches = open_table(paths, unit.name, entry, settings)
-            table = Table(entry, source, schema, unit, paths, settings, [], batches)
+            first = batches if n_open < _MOST_OPEN else None
+            table = Table(entry, source, schema, unit, paths, settings, [], first)
             _check_schema(table)
             tables.append(table)
+            n_open += 1
         sources.append(SourceLoad(source, tables))
     _give_corrections(corrections, sources, where)
     return UnitLoad(unit, manifest, sha256_file(path), sources)

@@ -9,7 +9,12 @@ _AGAIN = "nothing of the unit was loaded; the next run tries again"
 
 _TOLD: tuple[tuple[type[psycopg2.Error], str, str], ...] = (
     (errors.DiskFull, "the database's disk is full", f"make room on it; {_AGAIN}"),
-    (errors.OutOfMemory, "the database has not enough memory", f"give it more, or run with fewer --cores; {_AGAIN}"),
+    (
+        errors.OutOfMemory,
+        "the database has not enough memory",
+        "give it more, or run with fewer --cores; where it is shared memory, raise the server's "
+        f"max_locks_per_transaction: each table that a load makes takes nine; {_AGAIN}",
+    ),
     (
         errors.InsufficientPrivilege,
         "the database's user may not write to the warehouse",
