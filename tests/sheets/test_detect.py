@@ -93,6 +93,26 @@ def test_footnotes_and_a_legend_are_not_rows() -> None:
         assert found.footnote_rows == (5, 5)
 
 
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "Provisional data", "(p) provisional", "n/a = not applicable", "* = fewer than 5", "*Provisional", "© NHS 2024",
+        "Crown copyright", "a Includes Wales", "Excludes visitors", "Figures exclude Wales", "Totals may not add up",
+        "Produced by NHS England", "For queries: a@b.uk", "Table last updated June",
+        "Not all trusts submitted a return.",
+    ],
+)  # fmt: skip
+def test_a_remark_directly_below_the_body_is_no_row(remark: str) -> None:
+    rows: Rows = [["Area", "2021", "2022"], ["Isle of Wight", 5.0, 7.0], ["Kent", 9.0, 8.0], ["Total", 14.0, 15.0]]
+    assert table([*rows, [remark]]).data_rows == (2, 4)
+    assert table([*rows, ["Not known"]]).data_rows == (2, 5)
+
+
+def test_numbered_labels_beside_a_figure_below_a_gap_are_rows() -> None:
+    rows: Rows = [["Cause", "Deaths"], ["1. Cancer", 5.0], ["2. Stroke", 7.0], [], ["3. Other", 9.0], ["4. All", 21.0]]
+    assert table(rows).data_rows == (2, 6)
+
+
 def test_a_note_between_rows_without_a_blank_row_stays() -> None:
     found = table([["Age", "n"], ["Under 1", 3.0], ["Note: revised since"], ["1 to 4", 5.0], ["5 to 9", 6.0]])
     assert found.data_rows == (2, 5)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datawarp.sheets.boundary import Boundary, figures_elsewhere, is_symbol_and_meaning, repeats
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
 from datawarp.sheets.labels import as_series, read_label
-from datawarp.sheets.remarks import is_footnote
+from datawarp.sheets.remarks import is_footnote, is_numbered
 from datawarp.sheets.series import is_long_sequence, may_be_counts
 from datawarp.sheets.view import View
 
@@ -34,6 +34,8 @@ def _reads_as_note(view: View, i: int, columns: Sequence[int]) -> bool:
     text = one_line(view.value(i, filled[0]))
     if is_symbol_and_meaning(view, i, filled):
         return True
+    if len(filled) == 2 and view.kinds[i][filled[1]] == NUMBER and is_numbered(text):
+        return False  # a numbered label and its figure
     return len(filled) <= 2 and (view.kinds[i][filled[0]] == PROSE or is_footnote(text) or len(text) > LABEL_LENGTH)
 
 
@@ -155,10 +157,12 @@ def _trailing_labels(view: View, begin: int, end: int, pending: list[int], colum
         return taken
     if periods := _periods_to_come(view, end, pending, columns[0], columns[-1]):
         return periods
-    labels = [len(one_line(view.value(i, columns[0]))) for i in range(max(begin, end - 200), end + 1)]
-    longest = max(SHORT_LABEL, int(1.3 * max(labels)))
+    labels = [one_line(view.value(i, columns[0])) for i in range(max(begin, end - 200), end + 1)]
+    longest = max(SHORT_LABEL, int(1.3 * max(map(len, labels))))
+    sentences = any(label.endswith(".") for label in labels)
     for i in pending:
-        if len(one_line(view.value(i, columns[0]))) > longest:
+        label = one_line(view.value(i, columns[0]))
+        if len(label) > longest or (label.endswith(".") and not sentences):
             break
         if i != end + len(taken) + 1 or _reads_as_note(view, i, columns) or view.kinds[i][columns[0]] == BLANK:
             break

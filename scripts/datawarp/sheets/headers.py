@@ -19,8 +19,9 @@ MOST_TIERS = 6
 _TITLE = re.compile(
     r"(?:table|figure|chart|worksheet|annex|part|section|title|period|source|return\s+to|back\s+to|contents)\b", re.I
 )
+_UNIT = r"(?:numbers?|per\s?cent(?:ages?)?|percentages?|%|rates?|counts?)"
 _UNIT_LINE = re.compile(
-    r"[(]?(?:numbers?|per\s?cent(?:ages?)?|percentages?|%|rates?|(?:thousand|million|billion)s?\b.*|index\b.*"
+    rf"[(]?(?:{_UNIT}(?:\s*(?:and|or|&|,|/)\s*{_UNIT})*|(?:thousand|million|billion)s?\b.*|index\b.*"
     r"|£\s?(?:thousands?|millions?|billions?|m|bn|000s?)?)[)]?",
     re.I,
 )
