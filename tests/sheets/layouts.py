@@ -564,6 +564,49 @@ Hull|5|6|4|7|3""",
             ((2, 2), (3, 5), "Area; 2023; 2019; 2020; 2021; 2022"),
         ],
     ),
+    "words below headings beside a blank corner": (
+        """
+Availability of measures
+|Acute|Community|Ambulance
+Sickness|Yes|Yes|No
+Turnover|Yes|No|No
+Vacancies|No|Yes|No""",
+        [
+            ((2, 2), (3, 5), "; Acute; Community; Ambulance"),
+        ],
+    ),
+    "a heading that ends like a key": (
+        """
+Bed days
+Region:|2021|2022
+North|310|298
+South|305|311
+East|290|287""",
+        [
+            ((2, 2), (3, 5), "Region:; 2021; 2022"),
+        ],
+    ),
+    "months and the total of their year": (
+        """
+Staff in post
+Grade|2023-10-31|2023-11-30|2023-12-31|2023
+Band 5|310|298|305|913
+Band 6|120|131|125|376
+Band 7|60|62|61|183""",
+        [
+            ((2, 2), (3, 5), "Grade; 2023-10-31; 2023-11-30; 2023-12-31; 2023"),
+        ],
+    ),
+    "a register with figures that have no heading": (
+        """
+Site|Code|Type|Town|Open|Rating|Owner|
+Alpha|RXA01|Acute|Leeds|Yes|Good|Trust|12
+Beta|RXA02|Acute|York|Yes|Fair|Trust|15
+Gamma|RXA03|Clinic|Hull|No|Good|Charity|11""",
+        [
+            ((1, 1), (2, 4), "Site; Code; Type; Town; Open; Rating; Owner; "),
+        ],
+    ),
 }
 
 NO_TABLES = {

@@ -221,7 +221,16 @@ def score(view: View, i: int, stop: int, first: int, last: int) -> Boundary | No
     total -= _over_nothing(view, i, empty, heads)
     # Nested labels (country, region, district) often have one heading or none: they weigh less than columns that do.
     headless = sum(heads[c] == BLANK for c in text)
-    return Boundary(i, total / (len(columns) - 0.5 * max(0, headless - 1)), data, text, empty, sample)
+    weight = len(columns) - 0.5 * max(0, headless - 1)
+    if not data and headless == 1 and has_blank_corner(view, i, sample, columns):
+        total, weight = total + 0.1, weight - 1
+    return Boundary(i, total / weight, data, text, empty, sample)
+
+
+def has_blank_corner(view: View, i: int, sample: Sequence[int], columns: Sequence[int]) -> bool:
+    """Whether a row names three columns or more right of labels without a heading, as of a table of Yes and No."""
+    labelled = sum(view.kinds[j][columns[0]] != BLANK for j in sample)
+    return len(columns) >= 4 and head_kind(view, i, columns[0]) == BLANK and labelled >= 0.8 * len(sample)
 
 
 def _over_nothing(view: View, i: int, empty: Sequence[int], heads: dict[int, str]) -> float:

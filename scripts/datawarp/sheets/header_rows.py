@@ -9,7 +9,7 @@ from datetime import date
 from itertools import pairwise
 
 from datawarp.sheets.attributes import attribute_block
-from datawarp.sheets.boundary import ACCEPT, LARGEST_GAP, Boundary, head_kind, is_of_preamble, score
+from datawarp.sheets.boundary import ACCEPT, LARGEST_GAP, Boundary, has_blank_corner, head_kind, is_of_preamble, score
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import TIME_WORD, is_time_word, read_label
@@ -19,6 +19,7 @@ from datawarp.sheets.view import View
 GUESS = 0.1  # the least score of a header where none is beyond doubt
 FEWEST_GUESSED = 3  # rows with figures that make a guess worth while
 MOST_PARTICULARS = 8  # rows of keys and values above a table
+FEWEST_OF_REGISTER = 7  # columns that may stand with a column of figures unnamed
 BEYOND_DOUBT = 0.8  # the score of a row that names nearly every column
 FAR = 60  # rows from the top that it is looked for in
 _LETTER = re.compile(r"[\[(]([a-z]|\d{1,2})[\])]", re.I)
@@ -60,7 +61,7 @@ def best_boundary(view: View, start: int, stop: int, first: int, last: int) -> B
 
 def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary | None:
     filled = view.filled(i, first, last)
-    if not filled or is_of_preamble(view, i, first, last):
+    if not filled or (is_of_preamble(view, i, first, last) and not _heads_figures(view, i, stop, first, last)):
         return None
     if len(filled) == 2 and _is_particular(view, i, stop, first, last):
         return None
@@ -75,10 +76,21 @@ def _candidate(view: View, i: int, stop: int, first: int, last: int) -> Boundary
         return None  # questions and definitions of indicators stand above figures; other sentences are to be read
     if len(filled) == 1 and (filled[0] == found.columns[0] or not found.data):
         return None
-    if found.data:
-        return found if any(head_kind(view, i, c) != BLANK for c in found.data) else None
+    if any(head_kind(view, i, c) != BLANK for c in found.data):
+        return found
     headed = sum(head_kind(view, i, c) != BLANK for c in found.columns)
-    return found if headed >= 0.8 * len(found.columns) else None
+    if found.data:  # a register may have figures without a heading
+        return found if len(found.columns) >= FEWEST_OF_REGISTER and headed >= 0.8 * len(found.columns) else None
+    whole = headed == len(found.columns) - 1 and has_blank_corner(view, i, found.sample, found.columns)
+    return found if whole or headed >= 0.8 * len(found.columns) else None
+
+
+def _heads_figures(view: View, i: int, stop: int, first: int, last: int) -> bool:
+    """Whether a row that begins like a key (``Region:``) names the columns of figures directly below it, each one."""
+    filled = view.filled(i, first, last)
+    if len(filled) < 3 or i + 1 >= stop or view.filled(i + 1, first, last) != filled:
+        return False
+    return all(view.kinds[i + 1][c] == NUMBER for c in filled[1:])
 
 
 def _is_particular(view: View, i: int, stop: int, first: int, last: int) -> bool:

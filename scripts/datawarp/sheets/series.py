@@ -15,8 +15,8 @@ def is_sequence(values: Sequence[Cell]) -> bool:
     values = [number_in(v) if isinstance(v, str) and number_in(v) is not None else v for v in values]
     dates = [v for v in values if isinstance(v, date)]
     numbers = [v for v in values if isinstance(v, int | float)]
-    if dates and numbers:
-        return False
+    if dates and not all(1950 <= n <= 2100 for n in numbers):
+        return False  # a year beside months is their total
     if dates:
         return len(dates) >= 2 and len(set(dates)) >= 2
     if not numbers or not all(float(n).is_integer() for n in numbers):
