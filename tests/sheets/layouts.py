@@ -607,6 +607,17 @@ Gamma|RXA03|Clinic|Hull|No|Good|Charity|11""",
             ((1, 1), (2, 4), "Site; Code; Type; Town; Open; Rating; Owner; "),
         ],
     ),
+    "numbers and what they name": (
+        """
+Treatment functions
+Number|Name
+100|General Surgery
+101|Urology
+110|Orthopaedics""",
+        [
+            ((2, 2), (3, 5), "Number; Name"),
+        ],
+    ),
 }
 
 NO_TABLES = {
@@ -661,4 +672,9 @@ Revisions to previously published data
 Month|Provider|Nature of revision
 Jan-24|RA1|Resubmitted after validation
 Feb-24|RA2|Data corrected""",
+    "sections and their pages": """
+Section|Title|Page
+A|Introduction|3
+B|Activity|7
+C|Waiting times|15""",
 }

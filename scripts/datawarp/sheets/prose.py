@@ -45,6 +45,7 @@ _SHEET_NAME = re.compile(
 )
 _SHEET = re.compile(r"(?:work)?sheets?|tabs?|tables?", re.I)
 _TABLE_NUMBER = re.compile(r"(?:work)?(?:tab|table|sheet|figure|chart)\s*(?:no\.?|numbers?|ref(?:erence)?|id)", re.I)
+_PART = re.compile(r"(?:sections?|chapters?|parts?|figures?|charts?|items?|no\.?|numbers?|ref(?:erence)?\.?)", re.I)
 _PAGE = re.compile(r"(?:page|sheet|tab)(?:\s*(?:no\.?|number))?|(?:hyper)?links?", re.I)
 _SHEET_TITLE = re.compile(r"(?:(?:table|sheet|tab)\s+)?(?:titles?|descriptions?|contents?|names?|topics?)", re.I)
 _NOTE_NUMBER = re.compile(r"(?:foot)?notes?(?:\s+(?:number|no\.?|id|ref(?:erence)?|code))?", re.I)
@@ -174,14 +175,12 @@ def _lists_sheets(view: View, candidate: Candidate) -> bool:
 
 
 def _names_pages(view: View, candidate: Candidate) -> bool:
-    """Whether the headings are a table's number, its title and, at most, its page or sheet."""
+    """Whether the headings are the number of a table or a section, its title and, at most, its page or sheet."""
     first, *others = [one_line(view.value(candidate.boundary.row, c)) for c in candidate.columns]
     titled = any(_SHEET_TITLE.fullmatch(head) for head in others)
-    return (
-        titled
-        and (_SHEET.fullmatch(first) or _TABLE_NUMBER.fullmatch(first)) is not None
-        and all(_SHEET_TITLE.fullmatch(head) or _PAGE.fullmatch(head) for head in others)
-    )
+    paged = any(_PAGE.fullmatch(head) for head in others)
+    numbered = bool(_SHEET.fullmatch(first) or _TABLE_NUMBER.fullmatch(first) or (paged and _PART.fullmatch(first)))
+    return titled and numbered and all(_SHEET_TITLE.fullmatch(head) or _PAGE.fullmatch(head) for head in others)
 
 
 def _is_year(value: Cell) -> bool:
