@@ -618,6 +618,35 @@ Number|Name
             ((2, 2), (3, 5), "Number; Name"),
         ],
     ),
+    "numbered groups between named ones": (
+        """
+Uptake by deprivation
+Health board|Least deprived|2|3|Most deprived
+Powys|78.1|75.5|71.2|66.4
+Gwent|77.2|74.1|70.8|63.0
+Wales|77.9|74.6|70.1|64.8""",
+        [
+            ((2, 2), (3, 5), "Health board; Least deprived; 2; 3; Most deprived"),
+        ],
+    ),
+    "headings of two tiers once more below blank rows": (
+        """
+Deaths
+Area|2023|<|2024|<
+|Nov|Dec|Jan|Feb
+Wales|310|298|305|311
+Kent|120|131|125|119
+
+
+Area|2023|<|2024|<
+|Nov|Dec|Jan|Feb
+Leeds|60|62|61|58
+York|12|15|11|13""",
+        [
+            ((2, 3), (4, 5), "Area; 2023 | Nov; 2023 | Dec; 2024 | Jan; 2024 | Feb"),
+            ((8, 9), (10, 11), "Area; 2023 | Nov; 2023 | Dec; 2024 | Jan; 2024 | Feb"),
+        ],
+    ),
 }
 
 NO_TABLES = {

@@ -13,6 +13,7 @@ from datawarp.sheets.series import is_long_sequence, may_be_counts
 from datawarp.sheets.view import View
 
 LABEL_LENGTH = 60
+MOST_ABOVE = 3  # tiers above the last header row
 WHOLE_ROW = 4  # columns of figures that tell a row of the table from a stray figure below notes
 SHORT_LABEL = 20  # a label of this length is one beside the shortest labels too
 
@@ -45,6 +46,11 @@ def _starts_a_header(view: View, i: int, found: Boundary, after_break: bool) -> 
         return True
     if not after_break:
         return False
+    for r in range(found.row - 1, max(-1, found.row - 1 - MOST_ABOVE), -1):
+        if len(view.filled(r, found.columns[0], found.columns[-1])) < 2:
+            break
+        if repeats(view, r, i, found.columns[0], found.columns[-1]):
+            return True  # the first tier of the same headings once more
     filled = [c for c in found.data if view.kinds[i][c] != BLANK]
     texts = [c for c in filled if view.kinds[i][c] in (TEXT, PROSE)]
     figures = [view.value(i, c) for c in filled if view.kinds[i][c] in (NUMBER, DATE)]

@@ -12,8 +12,9 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
-from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, one_line
+from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import read_label
 from datawarp.sheets.remarks import is_footnote
@@ -264,6 +265,7 @@ def _data_score(
     figures = [view.value(i, c) for c in view.filled(i) if view.kinds[i][c] in (NUMBER, DATE) and c not in marks]
     named = sum(heads[c] in (TEXT, PROSE) for c in data)
     series = is_sequence(figures) or (named > 0 and is_scale(figures) and not _rises(view, sample[0], i))
+    series = series or (named >= 2 and named >= len(figures) and _are_rising(figures))
     if series and any(_below_something(view, i, c) for c in data if heads[c] == NUMBER):
         series = not may_be_counts(figures, _same_columns(view, sample[0], i))
     apart = sample[0] > i + 1
@@ -289,6 +291,13 @@ def _data_score(
         if not banner and head_kind(view, sample[0], c) in (TEXT, PROSE):
             total -= 1.2
     return total
+
+
+def _are_rising(figures: Sequence[Cell]) -> bool:
+    """Whether whole numbers rise, as groups between named ones do: least deprived, 2, 3, 4, most deprived."""
+    numbers = [n for v in figures if isinstance(n := number_in(v) if isinstance(v, str) else v, int | float)]
+    whole = len(numbers) == len(figures) and all(0 <= n <= 120 and float(n).is_integer() for n in numbers)
+    return whole and len(numbers) >= 2 and all(a < b for a, b in pairwise(numbers))
 
 
 def _below_something(view: View, i: int, column: int) -> bool:

@@ -152,14 +152,18 @@ def _notes_from(view: View, rows: list[int]) -> int:
 
 
 def _figures_from_the_top(view: View, rows: list[int], columns: list[int]) -> list[int]:
-    """Columns right of the first whose figures begin in the first row; none where those of that row are a series."""
+    """Columns right of the first whose figures begin in the first row; none where that is a series or heads figures."""
     top, *below = rows
     if is_sequence([view.value(top, c) for c in columns if view.kinds[top][c] in (NUMBER, DATE)]):
         return []
     found = []
     for c in columns[1:]:
         kinds = [view.kinds[i][c] for i in below if view.kinds[i][c] != BLANK]
-        if view.kinds[top][c] == NUMBER and len(kinds) >= 2 and kinds.count(NUMBER) >= 0.8 * len(kinds):
+        if len(kinds) < 2 or kinds.count(NUMBER) < 0.8 * len(kinds):
+            continue
+        if view.kinds[top][c] in (TEXT, PROSE):
+            return []  # a heading of figures
+        if view.kinds[top][c] == NUMBER:
             found.append(c)
     return found
 
