@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -411,3 +412,15 @@ def test_a_large_table_is_cut_into_row_groups(warehouse: Warehouse) -> None:
         assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [131_072, 18_928]
         assert file.metadata.row_group(1).column(0).statistics.min == 131_072
     assert pq.read_table(path)["n"].combine_chunks().equals(numbers)
+
+
+def test_a_unit_may_have_more_tables_than_a_process_has_files_open(warehouse: Warehouse) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    tables = {f"t{number}": JULY.slice(number % 2) for number in range(300)}
+    resource.setrlimit(resource.RLIMIT_NOFILE, (280, limits[1]))
+    try:
+        unit = publish(warehouse, "jul25", **tables)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    rows = {source["code"]: source["rows"] for source in receipt(warehouse, unit)["sources"]}
+    assert rows == {f"adhd_{name}": table.num_rows for name, table in tables.items()}
