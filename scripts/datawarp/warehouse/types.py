@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from datawarp.manifest.models import ColumnType
@@ -70,6 +71,7 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
     return types[kind]
 
 
+@lru_cache(maxsize=64)
 def column_type(arrow: pa.DataType) -> ColumnType | None:
     """The column type of an Arrow type; None for one that no typed table has."""
     import pyarrow as pa

@@ -126,6 +126,8 @@ def record_drift_of_publication(cursor: Cursor, load_id: int, unit: ReleasedUnit
 
 def forget_events(cursor: Cursor, compared: Collection[tuple[str, str]]) -> None:
     """Drop the events between periods of these units and sources that nobody has dealt with."""
+    if not compared:
+        return
     cursor.execute(
         "DELETE FROM datawarp.tbl_drift_events WHERE (unit, subject) IN (SELECT * FROM unnest(%s::text[], %s::text[])) "
         "AND kind = ANY(%s) AND resolved_at IS NULL",

@@ -49,7 +49,7 @@ def load_unit(
             contract_version=contract_version(unit.settings.contract),
             corrections_version=corrections_version(corrections),
         )
-        sources, left_out = _admitted(load, known_sources(cursor, unit.publication, unit.name), set(before))
+        sources, left_out = _admitted(cursor, load, set(before))
         written = _load_sources(cursor, context, sorted(sources, key=lambda s: s.code))
         _record_left_out(cursor, context, left_out)
         _remove_sources(cursor, context, {code: before[code] for code in sorted(set(before) - set(written))})
@@ -79,12 +79,14 @@ def load_unit(
     )
 
 
-def _admitted(load: UnitLoad, of_others: set[str], own: set[str]) -> tuple[list[SourceLoad], list[SourceLoad]]:
+def _admitted(cursor: Cursor, load: UnitLoad, own: set[str]) -> tuple[list[SourceLoad], list[SourceLoad]]:
     """The sources that the contract lets in, and those that it leaves out; the first load brings the tables."""
-    tables = load.unit.settings.contract.tables
-    known = of_others | own
+    unit, tables = load.unit, load.unit.settings.contract.tables
+    if tables == "evolve":
+        return load.sources, []
+    known = known_sources(cursor, unit.publication, unit.name) | own
     new = [s for s in load.sources if s.code not in known] if known else []
-    if not new or tables == "evolve":
+    if not new:
         return load.sources, []
     if tables == "freeze":
         raise ContractError(
