@@ -647,6 +647,23 @@ York|12|15|11|13""",
             ((8, 9), (10, 11), "Area; 2023 | Nov; 2023 | Dec; 2024 | Jan; 2024 | Feb"),
         ],
     ),
+    "codes below percentiles": (
+        """
+Annual pay
+Area|Code|Jobs|Half|Pay|<|<|<
+||^|^|10|20|25|30
+||K0|K1|K2|K3|K4|K5
+United Kingdom|K02000001|24000|500.5|150|200.1|250|301
+North East|E12000001|1010|480.5|140|190.1|240|290
+Darlington|E06000005|41|470.5|130|180.1|230|280""",
+        [
+            (
+                (2, 4),
+                (5, 7),
+                "Area; Code; Jobs | K0; Half | K1; Pay | 10 | K2; Pay | 20 | K3; Pay | 25 | K4; Pay | 30 | K5",
+            ),
+        ],
+    ),
 }
 
 NO_TABLES = {

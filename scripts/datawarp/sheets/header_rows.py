@@ -13,7 +13,7 @@ from datawarp.sheets.boundary import ACCEPT, LARGEST_GAP, Boundary, has_blank_co
 from datawarp.sheets.cells import BLANK, DATE, MARKER, NUMBER, PROSE, TEXT, number_in, one_line
 from datawarp.sheets.grid import Cell
 from datawarp.sheets.labels import TIME_WORD, is_time_word, read_label
-from datawarp.sheets.series import is_long_sequence, is_sequence
+from datawarp.sheets.series import is_long_sequence, is_scale, is_sequence
 from datawarp.sheets.view import View
 
 GUESS = 0.1  # the least score of a header where none is beyond doubt
@@ -142,7 +142,8 @@ def _below_another(view: View, found: Boundary, stop: int, first: int, last: int
     filled = view.filled(i, found.columns[0], found.columns[-1])
     if i + 1 >= stop or 2 * len(filled) < len(found.data) or not set(filled) <= set(found.data):
         return None
-    if not is_sequence([view.value(i, c) for c in filled]) or view.blank(i + 1, first, last):
+    figures = [view.value(i, c) for c in filled]
+    if not (is_sequence(figures) or is_scale(figures)) or view.blank(i + 1, first, last):
         return None
     lower = _lower(view, replace(found, row=i), stop, first, last)
     if lower is not None and lower.score < ACCEPT:

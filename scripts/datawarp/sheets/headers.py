@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datawarp.sheets.attributes import attributes_in_words
 from datawarp.sheets.boundary import Boundary, head_kind, is_of_preamble
 from datawarp.sheets.cells import BLANK, DATE, NUMBER, PROSE, TEXT, one_line
-from datawarp.sheets.series import is_sequence
+from datawarp.sheets.series import is_scale, is_sequence
 from datawarp.sheets.view import View
 
 MOST_TIERS = 6
@@ -128,7 +128,9 @@ def _is_tier(
     # A number above each date counts the weeks or days that the dates end.
     below = view.kinds[i + 1] if i + 1 < len(view.kinds) else ""
     counts = bool(figures) and all(below[c] == DATE for c in filled if view.kinds[i][c] == NUMBER) and DATE not in kinds
-    if figures and not (is_sequence(figures) or merged or counts or (lone and DATE in kinds) or wording):
+    if figures and not (
+        is_sequence(figures) or is_scale(figures) or merged or counts or (lone and DATE in kinds) or wording
+    ):
         return False
     stands = [m for c in filled if (m := view.merge_at(i, c)) and m.bottom > m.top]
     if len(filled) == 1 and filled[0] == found.columns[0] and not stands:
