@@ -105,6 +105,7 @@ def test_series_are_stored_long(labels: list[Cell], periods: list[str]) -> None:
 @pytest.mark.parametrize(
     "labels",
     [
+        ["Jan-Mar 2024", "Feb-Apr 2024", "Mar-May 2024", "Apr-Jun 2024"],
         ["10-14", "15-19", "20-24", "25-29"],
         ["0-4", "5-9", "10-12", "13-15"],
         ["2022", "2023", "% change"],
