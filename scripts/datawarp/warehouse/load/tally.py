@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datawarp.warehouse.load.plan import Table
 from datawarp.warehouse.types import LARGEST_EXACT, column_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Digests:
+    """What went by of one column. Each of the three grows by itself, so that it is the same in whatever batches."""
+
+    def __init__(self) -> None:
+        self.nulls, self.lengths, self.values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+
+    def told(self) -> tuple[str, str, str]:
+        """All three as hex digits."""
+        return self.nulls.hexdigest(), self.lengths.hexdigest(), self.values.hexdigest()
 
 
 class Tally:
@@ -25,7 +36,7 @@ class Tally:
         self.rows: dict[str, int] = {}
         self.values: dict[str, int] = {}
         self.beyond_exact: set[str] = set()
-        self._columns: dict[tuple[str, str, str], Any] = {}
+        self._columns: dict[tuple[str, str, str], Digests] = {}
         self._table = ""
 
     def begin(self, table_id: str) -> None:
@@ -41,12 +52,12 @@ class Tally:
             values = len(column) - column.null_count
             self.values[name] = self.values.get(name, 0) + values
             key = (self._table, name, str(column.type))
-            digest = self._columns.get(key)
-            if digest is None:
-                digest = self._columns[key] = hashlib.sha256()
+            digests = self._columns.get(key)
+            if digests is None:
+                digests = self._columns[key] = Digests()
             if column_type(column.type) == "integer" and values:
                 self._note_large(name, column)
-            _hash_column(digest, column, before)
+            _hash_column(digests, column, before)
 
     @property
     def total(self) -> int:
@@ -55,7 +66,7 @@ class Tally:
 
     def checksum(self) -> str:
         """SHA-256 over everything taken in, as hex digits."""
-        parts = sorted((*key, digest.hexdigest()) for key, digest in self._columns.items())
+        parts = sorted((*key, *digests.told()) for key, digests in self._columns.items())
         return hashlib.sha256(json.dumps([sorted(self.rows.items()), parts]).encode()).hexdigest()
 
     def _note_large(self, name: str, column: pa.Array) -> None:
@@ -76,8 +87,8 @@ def tallied(tables: Iterable[Table]) -> Tally:
     return tally
 
 
-def _hash_column(digest: Any, column: pa.Array, first_row: int) -> None:
-    """Values with nulls as zeros, then where the nulls are: the same whatever lies in unused bytes."""
+def _hash_column(digests: Digests, column: pa.Array, first_row: int) -> None:
+    """Where the nulls are, and the values with nulls as zeros: the same whatever lies in unused bytes."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -87,14 +98,14 @@ def _hash_column(digest: Any, column: pa.Array, first_row: int) -> None:
         return
     if column.null_count:
         nulls = np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False)) + first_row
-        digest.update(b"null" + nulls.astype("<i8").tobytes())
+        digests.nulls.update(nulls.astype("<i8").tobytes())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         filled = pc.fill_null(column, "") if column.null_count else column
-        digest.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i4", copy=False))
+        digests.lengths.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i4", copy=False).data)
         wide = "<i8" if pa.types.is_large_string(kind) else "<i4"
         offsets = np.frombuffer(filled.buffers()[1], wide)[filled.offset : filled.offset + len(filled) + 1]
         if len(filled) and offsets[-1] > offsets[0]:
-            digest.update(memoryview(filled.buffers()[2])[offsets[0] : offsets[-1]])
+            digests.values.update(memoryview(filled.buffers()[2])[offsets[0] : offsets[-1]])
         return
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
@@ -103,4 +114,4 @@ def _hash_column(digest: Any, column: pa.Array, first_row: int) -> None:
     elif pa.types.is_timestamp(kind):
         column = column.cast(pa.int64())
     filled = pc.fill_null(column, 0) if column.null_count else column
-    digest.update(np.ascontiguousarray(filled.to_numpy(zero_copy_only=False)))
+    digests.values.update(np.ascontiguousarray(filled.to_numpy(zero_copy_only=False)).data)
