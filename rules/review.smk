@@ -3,13 +3,13 @@
 # Options: who (default: the user), reason (kept as a note).
 
 # A decision that was killed half-way is brought into the manifests; what it has to load again is pending then.
-# A dry run changes nothing.
-if not {"-n", "--dry-run", "--dryrun"} & set(sys.argv) and any(
-    (PATHS.private / "approvals").glob("*.json")
-):
+# A dry run (-n, also in -np; Snakemake's own parser tells) changes nothing.
+if any((PATHS.private / "approvals").glob("*.json")):
     from datawarp.lifecycle.approve import finish_interrupted
+    from snakemake.cli import get_argument_parser
 
-    finish_interrupted(PATHS)
+    if not get_argument_parser().parse_known_args()[0].dryrun:
+        finish_interrupted(PATHS)
 
 
 # Only those that were typed, as for refreshes. One loop each: a script's path is looked up when its job runs.

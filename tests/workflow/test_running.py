@@ -315,7 +315,7 @@ def test_a_dry_run_leaves_a_decision_that_was_killed_to_the_next_run(installatio
     record = {"review": review, "merges": {}, "units": ["planned_care_apr25"], "applied": False}
     journal.write_text(json.dumps(record))
 
-    for dry in ("-n", "--dry-run"):
+    for dry in ("-np", "--dry-run"):
         installation.snakemake("all", dry)
         assert json.loads(journal.read_text()) == record
     installation.snakemake("all")

@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datawarp.arrow_types import arrow_type
 from datawarp.errors import LifecycleError
 from datawarp.manifest.models import ColumnType
 from datawarp.warehouse.load.evolve import Evolution, StoredRows, alter, stored_columns
-from datawarp.warehouse.types import LARGEST_EXACT, POSTGRES, arrow_type, column_type, converted
+from datawarp.warehouse.types import LARGEST_EXACT, POSTGRES, column_type, converted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from datawarp.arrow_types import arrow_type
 from datawarp.sheets.finding import ColumnFinding, ColumnKind, TableFinding
 from datawarp.sheets.notation import PLAIN, Notation
 from datawarp.sheets.texts import TextTally
-from datawarp.sheets.typed_table import arrow_type, places_of_long
+from datawarp.sheets.typed_table import places_of_long
 from datawarp.sheets.values import typed_value
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from datawarp.arrow_types import arrow_type
 from datawarp.errors import SheetError
 from datawarp.sheets.account import body_of
 from datawarp.sheets.cells import printed
@@ -18,20 +19,6 @@ from datawarp.sheets.whole_column import WholeColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def arrow_type(found: ColumnKind) -> pa.DataType:
-    """The Arrow type of a column type."""
-    import pyarrow as pa
-
-    return {
-        "integer": pa.int64(),
-        "numeric": pa.float64(),
-        "text": pa.string(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us"),
-        "boolean": pa.bool_(),
-    }[found]
 
 
 def arrow_column(cells: Sequence[Cell], column: ColumnFinding, types: Set[type]) -> tuple[pa.Array, pa.Array | None]:

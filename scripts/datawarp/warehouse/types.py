@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from datawarp.arrow_types import arrow_type
 from datawarp.manifest.models import ColumnType
 
 if TYPE_CHECKING:
@@ -54,21 +55,6 @@ def wider(first: ColumnType, second: ColumnType) -> ColumnType:
 def conversion(old: ColumnType, new: ColumnType) -> str:
     """SQL that turns stored ``old`` values into ``new`` ones; ``{0}`` stands for the quoted column."""
     return _TEXT_OF[old] if new == "text" else f"{{0}}::{POSTGRES[new]}"
-
-
-def arrow_type(kind: ColumnType) -> pa.DataType:
-    """The Arrow type that a column type is encoded from."""
-    import pyarrow as pa
-
-    types = {
-        "integer": pa.int64(),
-        "numeric": pa.float64(),
-        "text": pa.string(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us"),
-        "boolean": pa.bool_(),
-    }
-    return types[kind]
 
 
 @lru_cache(maxsize=64)

@@ -10,11 +10,12 @@ from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from datawarp.arrow_types import arrow_type
 from datawarp.manifest.models import ColumnType
 from datawarp.warehouse.driver import psycopg2, sql
 from datawarp.warehouse.load.plan import MARKER, Table
 from datawarp.warehouse.load.tally import Tally
-from datawarp.warehouse.types import arrow_type, column_type, converted
+from datawarp.warehouse.types import column_type, converted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,7 @@ def copy_batches(
 ) -> int:
     """COPY ``batches``, all of ``schema``, into ``staging.<table_name>`` and return how many rows the database took.
 
-    Columns go by name, and the types must be those that :func:`~datawarp.warehouse.types.arrow_type` gives for the
+    Columns go by name, and the types must be those that :func:`~datawarp.arrow_types.arrow_type` gives for the
     table's. ``frozen`` is for a table that this transaction made: its rows need no vacuum afterwards. An error
     that ``batches`` raises is raised here.
     """
